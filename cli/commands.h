@@ -2,11 +2,51 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
 
 namespace widenet::cli {
 
-// Runs `program`, turning what it throws into the exit codes and the one line on stderr that
-// every verb shares: 0 success, 1 failure, 2 wrong usage.
+// Runs `app`, turning what it throws into the exit codes and the one line on stderr that every
+// verb shares: 0 success, 1 failure, 2 wrong usage.  The line reads
+// "widenet: what was attempted, on what, why it failed, what to do".
 int run_main(CLI::App& app, int argc, char** argv);
+
+// A verb was asked for what makes no sense (exit code 2).
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// A verb could not do what it was asked (exit code 1).
+class CommandError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Where the documents are: --data.
+struct DataOptions {
+  std::filesystem::path data = "widenet-data";
+};
+
+// Which model, and how it runs: --model, --backend, --threads, --numerics.
+struct ModelOptions {
+  std::filesystem::path model;  // as given; empty: wherever find_model looks
+  std::string backend;          // empty: the best this machine has
+  int threads = 0;              // 0: as many as the machine has cores
+  std::string numerics = "native";
+};
+
+// Register the options above on one verb; the struct must outlive the application's parse.
+void add_data_option(CLI::App& verb, DataOptions& options);
+void add_model_options(CLI::App& verb, ModelOptions& options);
+
+// The directory of the model: as given; else models/nano in the working directory; else models/nano
+// beside the executable.  Throws CommandError, naming the places, when there is no config.json.
+std::filesystem::path find_model(const ModelOptions& options);
+
+// Each verb is registered by its own file, X_command.cc, which cli/CMakeLists.txt lists: below
+// those of both programs, then those of widenet alone.
 
 }  // namespace widenet::cli

@@ -5,6 +5,17 @@
 #include "cli/commands.h"
 
 namespace widenet::cli {
+namespace {
+
+constexpr int kFailure = 1;
+constexpr int kWrongUsage = 2;
+
+int wrong_usage(const char* what) {
+  std::fprintf(stderr, "widenet: %s (run with --help for usage)\n", what);
+  return kWrongUsage;
+}
+
+}  // namespace
 
 int run_main(CLI::App& app, int argc, char** argv) {
   try {
@@ -15,11 +26,12 @@ int run_main(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::RuntimeError& error) {  // a verb that has said what went wrong
     return error.get_exit_code();
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "widenet: %s\nRun with --help for usage.\n", error.what());
-    return 2;
+    return wrong_usage(error.what());
+  } catch (const UsageError& error) {
+    return wrong_usage(error.what());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "widenet: %s\n", error.what());
-    return 1;
+    return kFailure;
   }
 }
 
