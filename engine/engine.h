@@ -1,0 +1,108 @@
+// The embedded language model: a loaded checkpoint (Engine) and token timelines on it (Session).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "engine/tokenizer.h"
+
+namespace widenet::engine {
+
+struct ModelConfig;
+class Session;
+
+// A model that cannot be opened, or used as asked.
+class EngineError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// native: the official roundings (FP8 activations and rows, FP4 index keys, BF16 in between); what
+//         the models are trained for, and what is served.
+// exact:  float32 throughout; for comparison with other implementations.
+enum class Numerics { native, exact };
+
+struct EngineOptions {
+  std::filesystem::path
+      model;  // directory: config.json, model.safetensors (or index), tokenizer.json
+  Numerics numerics = Numerics::native;
+  std::string backend;  // "reference", "avx2", "avx512"; empty: $WN_BACKEND, else the fastest here
+  int threads = 0;      // 0: one for each CPU this process may use
+};
+
+// A loaded model.  Weights are mapped, not copied.  Immutable after load(), except that its
+// sessions share one thread pool: of all sessions of one engine only one may compute at a time
+// (Scheduler sees to that).  Outlives its sessions.
+class Engine {
+ public:
+  // Throws EngineError or ModelError, which name the file or tensor at fault.
+  static std::unique_ptr<Engine> load(const EngineOptions& options);
+
+  virtual ~Engine() = default;
+
+  virtual const ModelConfig& config() const = 0;
+
+  // Throws EngineError if the model directory has no tokenizer.json.
+  virtual const Tokenizer& tokenizer() const = 0;
+
+  // 64 hexadecimal digits that change with any weight, size or numerics.
+  virtual const std::string& fingerprint() const = 0;
+
+  // The model directory's last component, e.g. "nano".
+  virtual std::string name() const = 0;
+
+  virtual std::string backend_name() const = 0;
+  virtual Numerics numerics() const = 0;
+
+  // The largest number of tokens a timeline may have.
+  virtual int64_t n_tokens_max() const = 0;
+
+  virtual std::unique_ptr<Session> make_session() = 0;
+};
+
+struct SyncResult {
+  int64_t reused = 0;    // tokens whose state was there already
+  int64_t computed = 0;  // tokens that ran through the model in this call
+  bool cancelled = false;
+};
+
+struct SyncOptions {
+  // Called before each chunk with the tokens done (reused ones included) of the total; false stops.
+  std::function<bool(int64_t done, int64_t total)> keep_going;
+
+  // If set, receives the logits [vocab_size] after each computed token, in order.  Costly.
+  std::function<void(int64_t position, std::span<const float> logits)> on_logits;
+
+  // Tokens computed at a time; 0: the engine's choice.  Changes no bit of any result.
+  int64_t chunk_tokens = 0;
+};
+
+// One token timeline and its state.  Not thread-safe.  Holds a reference to its Engine.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  // Makes the timeline exactly `tokens` (at least one, at most n_tokens_max()): keeps the longest
+  // part that it can resume from -- the timeline itself when `tokens` extends it, else an earlier
+  // snapshot -- and computes the rest.  Snapshots are taken at the end of every sync() and at the
+  // last moment before it where the timeline stood, few in number, the oldest given up first.
+  // When cancelled the timeline is a prefix of `tokens`, and a later sync() resumes there.
+  // Throws EngineError on a token outside the vocabulary or a timeline too long.
+  virtual SyncResult sync(std::span<const TokenId> tokens, const SyncOptions& options) = 0;
+  SyncResult sync(std::span<const TokenId> tokens) { return sync(tokens, {}); }
+
+  // After the last token, [vocab_size].  Empty before the first sync() and after a cancelled one.
+  // Valid until the next sync().
+  virtual std::span<const float> logits() const = 0;
+
+  virtual std::span<const TokenId> tokens() const = 0;
+  int64_t n_tokens() const { return static_cast<int64_t>(tokens().size()); }
+};
+
+}  // namespace widenet::engine

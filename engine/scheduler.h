@@ -1,0 +1,95 @@
+// Who may use the model when: one thread, one bounded queue, conversations that keep their state.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/sampler.h"
+#include "engine/tokenizer.h"
+
+namespace widenet::engine {
+
+class Engine;
+
+// The queue is full: the caller should say "busy, try again" rather than wait.
+class QueueFull : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct GenerationRequest {
+  std::vector<TokenId> prompt;  // at least one token
+  SamplingOptions sampling;
+  int64_t max_tokens = 512;
+  std::vector<std::string> stop;
+
+  // A conversation's name.  Its timeline is kept after the answer, so that a follow-up whose prompt
+  // repeats it computes only what is new.  Empty: nothing is kept for this request alone.
+  std::string session_key;
+};
+
+// All are called on the model's thread and must be quick; any may be empty.
+struct GenerationCallbacks {
+  std::function<void(int64_t done, int64_t total)> on_prefill;  // prompt tokens, after each chunk
+  std::function<void(std::string_view text)> on_text;           // complete UTF-8, in order
+  std::function<bool()> is_cancelled;  // asked before every chunk and every generated token
+};
+
+enum class FinishReason { stop, length, cancelled };
+
+struct TokenUsage {
+  int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;    // of the prompt, taken from kept state
+  int64_t computed_tokens = 0;  // of the prompt, run through the model
+  int64_t completion_tokens = 0;
+};
+
+struct GenerationSeconds {
+  double queue = 0.0;
+  double prefill = 0.0;
+  double decode = 0.0;
+};
+
+struct Completion {
+  std::string text;             // all that on_text was given; without stop strings and EOS
+  std::vector<TokenId> tokens;  // as sampled, EOS included where it ended the answer
+  FinishReason finish_reason = FinishReason::stop;
+  TokenUsage usage;
+  GenerationSeconds seconds;
+};
+
+struct SchedulerOptions {
+  int64_t queue_max = 32;    // requests waiting, beside the one that runs
+  int64_t sessions_max = 4;  // conversations whose state is kept; the least recently used goes
+};
+
+// Owns the one thread that computes.  Requests run first in, first out.  Thread-safe.
+class Scheduler {
+ public:
+  // `engine` has a tokenizer and outlives the scheduler.
+  explicit Scheduler(Engine& engine, const SchedulerOptions& options = {});
+
+  // Cancels what runs and what waits, then joins the thread.
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // Blocks until the answer is complete or cancelled.  Throws QueueFull; EngineError on a prompt
+  // the model cannot take (empty, too long, ids outside the vocabulary); and whatever a callback
+  // throws.
+  Completion generate(const GenerationRequest& request, const GenerationCallbacks& callbacks = {});
+
+  // Requests waiting or running now.
+  int64_t n_pending() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace widenet::engine
