@@ -1,0 +1,50 @@
+// Hybrid search: lexical and dense candidates, fused by reciprocal rank.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/store.h"
+
+namespace widenet::retrieval {
+
+// Turns a query into an L2-normalised vector.  Retrieval is given one; it knows no model.
+using EmbedQuery = std::function<std::vector<float>(std::string_view)>;
+
+// Without `embed` the search is lexical alone.
+struct QueryEmbedder {
+  std::string fingerprint;
+  EmbedQuery embed;
+};
+
+struct SearchOptions {
+  int64_t candidates_max = 500;  // from each list
+  double rrf_k = 60;
+  double lexical_weight = 1;
+  double dense_weight = 1;
+};
+
+// A chunk with the reasons for its rank: `explain` shows them.  Ranks count from 1.
+struct Candidate {
+  store::Chunk chunk;
+  double score = 0;  // sum over lists of weight / (rrf_k + rank)
+  std::optional<int64_t> lexical_rank, dense_rank;
+  float lexical_score = 0, dense_score = 0;  // where ranked
+};
+
+// Best first; equal scores in order of (document, position).  Throws StoreError.
+std::vector<Candidate> search(const store::Store& store,
+                              const std::vector<store::CollectionId>& collections,
+                              std::string_view query,
+                              const QueryEmbedder& embedder,
+                              const SearchOptions& options = {});
+
+// The fusion alone (Cormack, Clarke & Buettcher, 2009).
+std::vector<Candidate> fuse(const std::vector<store::SearchHit>& lexical,
+                            const std::vector<store::SearchHit>& dense,
+                            const SearchOptions& options);
+
+}  // namespace widenet::retrieval

@@ -1,0 +1,179 @@
+// The store: everything widenet remembers, in one data directory.
+//
+//   DIR/store.sqlite          the truth
+//   DIR/originals/ab/abcd...  original bytes, named by their SHA-256
+//   DIR/vectors/*.faiss       derived: a missing, old or corrupt file is caught up or rebuilt
+//
+// What a call has acknowledged survives kill -9 and power loss; what it has not happened either
+// wholly or not at all.  Several processes may use one directory at once; exactly one of them
+// processes documents (try_lock_worker).  Thread-safe: one writer at a time, any number of readers.
+// Every method throws StoreError if the disk or the database fails.
+//
+//   auto store = Store::open("widenet-data");
+//   const auto contracts = store->find_or_create_collection("contracts");
+//   const auto added = store->add_document({.collection = contracts, .key = "a.txt",
+//                                           .format = "txt", .sha256 =
+//                                           store->put_original(bytes)});
+//   store->begin_processing(added.id);
+//   store->complete_document(added.id, processed);
+//   store->search_text({.collections = {contracts}, .limit = 20}, "termination notice");
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "store/records.h"
+
+namespace widenet::store {
+
+class StoreError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct SearchScope {
+  std::vector<CollectionId> collections;
+  int64_t limit = 500;
+};
+
+struct Paging {
+  int64_t limit = 1000;
+  int64_t after_id = 0;  // only ids above
+};
+
+class Store {
+ public:
+  // Creates the directory if need be, migrates an older one, finishes interrupted deletions.  A
+  // directory written by a newer widenet is refused.
+  static std::unique_ptr<Store> open(const std::filesystem::path& data_directory);
+  ~Store();
+
+  const std::filesystem::path& directory() const;
+
+  // --- collections.  A name is unique, not empty and at most 200 characters.
+  CollectionId find_or_create_collection(const std::string& name);
+  std::optional<Collection> collection(CollectionId id) const;
+  std::optional<Collection> collection(const std::string& name) const;
+  std::vector<Collection> collections() const;  // by name
+  // False if the new name is taken or there is no such collection.
+  bool rename_collection(CollectionId id, const std::string& name);
+  void set_collection_metadata(CollectionId id, const std::string& metadata_json);
+
+  // --- original bytes.  Durable on return; storing the same bytes again costs a hash.
+  std::string put_original(std::string_view bytes);                // returns the SHA-256
+  std::string import_original(const std::filesystem::path& file);  // copies, any size
+  std::optional<std::filesystem::path> original_path(const std::string& sha256) const;
+
+  // --- uploaded files
+  FileId add_file(const File& file);  // id and created_ms are ignored
+  std::optional<File> file(FileId id) const;
+  std::vector<File> files(Paging paging = {}) const;
+  // Forgets the upload; its bytes go when no document holds them either.  False: no such file.
+  bool delete_file(FileId id);
+
+  // --- documents
+  Added add_document(const NewDocument& document);
+  std::optional<Document> document(DocumentId id) const;  // any version
+  // The version that a key stands for now: the newest that is not superseded.
+  std::optional<Document> find_document(CollectionId collection, const std::string& key) const;
+  // Current versions (and children), by id; `superseded` ones too if asked.
+  std::vector<Document> documents(CollectionId collection, Paging paging = {}) const;
+  std::vector<Document> documents_of_job(JobId job) const;
+  std::vector<Document> children(DocumentId parent) const;
+  std::vector<Document> versions(DocumentId id) const;  // all versions of its key, newest first
+
+  // --- processing.  `interrupted_documents` are those that a worker died on, by id: queue them
+  // again with requeue_document.
+  std::vector<Document> queued_documents(int64_t limit) const;
+  std::vector<Document> interrupted_documents() const;
+  void begin_processing(DocumentId id);
+  void set_progress(DocumentId id, double progress);  // in memory only
+  void requeue_document(DocumentId id);
+  void fail_document(DocumentId id, const std::string& reason);
+  // One transaction: texts, pages, chunks, search rows and vectors of the document or, where there
+  // are several or they carry member names, of its children; the older version is superseded and
+  // leaves the search.  Returns the ids that carry text.  If the document was deleted meanwhile,
+  // nothing is stored and the result is empty.
+  std::vector<DocumentId> complete_document(DocumentId id,
+                                            std::span<const ProcessedDocument> parts);
+
+  // Held by the one process that works on documents; released when it ends, however it ends.
+  std::optional<FileDescriptor> try_lock_worker() const;
+
+  // --- reading a document
+  std::optional<std::string> text(DocumentId id) const;
+  std::vector<Page> pages(DocumentId id) const;    // with words
+  std::vector<Chunk> chunks(DocumentId id) const;  // in order
+  std::optional<Chunk> chunk(ChunkId id) const;
+  // The tokens of chunks [first_ordinal, first_ordinal + count), one after the other.
+  std::vector<int32_t> tokens(DocumentId id, int64_t first_ordinal, int64_t count) const;
+  // For another tokenizer than the one that made them: replaces every chunk's tokens.
+  void replace_tokens(DocumentId id,
+                      const std::string& tokenizer,
+                      std::span<const std::vector<int32_t>> tokens_of_chunks);
+
+  // --- search, over ready documents of the scope only; best first.  A query is words, never a
+  // query language.
+  std::vector<SearchHit> search_text(const SearchScope& scope, std::string_view query) const;
+  // `query` is L2-normalised; chunks embedded by another embedder are not found.
+  std::vector<SearchHit> search_vectors(const SearchScope& scope,
+                                        const std::string& embedder,
+                                        std::span<const float> query) const;
+  // Writes the vector indexes to disk, so that the next start need not catch up.
+  void save_vectors();
+
+  // --- deletion.  The first transaction hides everything; then it is physically removed: original
+  // bytes that nothing else holds, text, pages, chunks, search rows, vectors, and the answers whose
+  // prompt held it.  An interrupted removal is finished at the next open.  A document goes with all
+  // versions of its key and all children.  Nothing: there is no such thing.
+  std::optional<DeletionReceipt> delete_document(DocumentId id);
+  std::optional<DeletionReceipt> delete_collection(CollectionId id);
+  std::vector<DeletionReceipt> receipts() const;
+
+  // --- jobs
+  JobId create_job(const Job& job);  // id and times are ignored
+  std::optional<Job> job(JobId id) const;
+  std::vector<Job> jobs(Paging paging = {}) const;
+  std::vector<Job> unfinished_jobs() const;
+  void update_job(const Job& job);  // every field but id, kind and created_ms
+
+  // --- conversations and answers
+  ConversationId create_conversation(const Conversation& conversation);
+  std::optional<Conversation> conversation(ConversationId id) const;
+  std::vector<Conversation> conversations(Paging paging = {}) const;
+  bool delete_conversation(ConversationId id);  // with its answers
+  AnswerId add_answer(const Answer& answer);    // id and created_ms are ignored
+  std::optional<Answer> answer(AnswerId id) const;
+  std::vector<Answer> answers(Paging paging = {}) const;
+  std::vector<Answer> answers_of(ConversationId conversation) const;  // oldest first
+  bool delete_answer(AnswerId id);
+  int64_t purge_expired(int64_t now_ms);  // returns how many answers went
+
+  // --- evaluations
+  EvaluationId create_evaluation(const Evaluation& evaluation);
+  void update_evaluation(const Evaluation& evaluation);
+  std::optional<Evaluation> evaluation(EvaluationId id) const;
+  std::vector<Evaluation> evaluations(Paging paging = {}) const;
+  bool delete_evaluation(EvaluationId id);
+  void put_evaluation_item(EvaluationId id, const EvaluationItem& item);  // replaces its key's
+  std::vector<EvaluationItem> evaluation_items(EvaluationId id) const;
+
+ private:
+  class Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Milliseconds since 1970 UTC.
+int64_t now_ms();
+
+}  // namespace widenet::store
