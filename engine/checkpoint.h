@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -83,11 +84,14 @@ class Checkpoint {
   int64_t total_bytes() const;  // of all tensors
 
  private:
-  void add_file(const std::filesystem::path& file);
+  // Adds the tensors that `is_wanted` accepts; all of them without it.
+  void add_file(const std::filesystem::path& path,
+                const std::function<bool(const std::string&)>& is_wanted);
+  void align(TensorView& view);
 
   std::vector<std::filesystem::path> paths_;
   std::vector<MappedFile> files_;
-  std::vector<std::unique_ptr<std::byte[]>> realigned_;
+  std::vector<std::unique_ptr<std::byte[]>> realigned_;  // copies of misaligned tensors
   std::map<std::string, TensorView, std::less<>> tensors_;
 };
 

@@ -20,13 +20,13 @@ struct YarnScaling {
   double beta_slow = 1;
 };
 
-// Plain values, checked when parsed: every extent is positive and at most 2^24, products that name
-// a tensor's size fit an int64_t, and what must divide divides.  Nothing here is hard-wired to one
-// model: Flash, Pro and nano differ only in these numbers.
+// Plain values, checked when parsed: every extent, and every product that names one, is positive
+// and at most 2^24, so that the bytes of a tensor fit an int64_t, and what must divide divides.
+// Nothing here is hard-wired to one model: Flash, Pro and nano differ only in these numbers.
 struct ModelConfig {
   int64_t dim = 0;           // hidden_size
   int64_t n_layers = 0;      // num_hidden_layers, without the MTP block
-  int64_t n_mtp_layers = 0;  // 0 or 1; 0 too where the checkpoint drafts with DSpark, not read here
+  int64_t n_mtp_layers = 0;  // 0 where the checkpoint drafts with DSpark, which is not read
   int64_t vocab_size = 0;
   int64_t positions_max = 0;  // max_position_embeddings
 
