@@ -1,0 +1,76 @@
+// ThreadPool: the threads that share one operation's work, and the loop that hands it out.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "kernels/stream.h"
+
+namespace widenet::kernels {
+
+// A fixed set of threads that run one loop at a time together with the caller.  run() is called
+// from one thread at a time; loops do not nest.  Bodies must not throw.
+class ThreadPool {
+ public:
+  // n_threads >= 1 counts the caller: n_threads - 1 are started.
+  explicit ThreadPool(int n_threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int n_threads() const { return static_cast<int>(threads_.size()) + 1; }
+
+  // Calls body(context, first, last) for consecutive pieces of [0, count), `piece` long each (the
+  // last may be shorter), on all threads, and returns when every piece is done.
+  using Body = void(const void* context, int64_t first, int64_t last);
+  void run(int64_t count, int64_t piece, Body* body, const void* context);
+
+ private:
+  void work();
+  void take_pieces();
+
+  std::vector<std::thread> threads_;
+  std::mutex mutex_;
+  std::condition_variable start_;
+  std::condition_variable finish_;
+  uint64_t generation_ = 0;  // guarded by mutex_
+  int n_busy_ = 0;           // guarded by mutex_
+  bool stopping_ = false;    // guarded by mutex_
+
+  // The loop that runs now: written before the threads are woken, read by them after.
+  int64_t count_ = 0;
+  int64_t piece_ = 1;
+  Body* body_ = nullptr;
+  const void* context_ = nullptr;
+  std::atomic<int64_t> next_{0};
+};
+
+// body(first, last) over [0, count) in pieces of `piece`, on the stream's threads.  How the range
+// is cut must not change any result: each item is computed by itself.
+template <typename Body>
+void parallel_for(Stream& stream, int64_t count, int64_t piece, const Body& body) {
+  if (count <= 0) return;
+  if (stream.pool == nullptr || stream.pool->n_threads() == 1 || count <= piece) {
+    body(int64_t{0}, count);
+    return;
+  }
+  stream.pool->run(
+      count, piece,
+      [](const void* context, int64_t first, int64_t last) {
+        (*static_cast<const Body*>(context))(first, last);
+      },
+      &body);
+}
+
+// How many items make a piece worth handing to another thread, when each costs `cost_per_item`
+// multiply-adds (or about as much work).
+inline int64_t piece_for(int64_t cost_per_item) {
+  constexpr int64_t kWorthwhile = 1 << 18;
+  return cost_per_item >= kWorthwhile ? 1 : kWorthwhile / (cost_per_item > 0 ? cost_per_item : 1);
+}
+
+}  // namespace widenet::kernels
