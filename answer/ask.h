@@ -1,0 +1,173 @@
+// The life of one question: plan, retrieve, assemble, generate, cite.
+//
+//   Asker asker({.store = *store, .engine = *engine, .scheduler = scheduler, ...});
+//   const AskResult result = asker.ask({.collections = {contracts}, .question = "..."}, {});
+//
+// How the mode is decided (`auto`):
+//   1. everything in scope fits the budget of `rag`                      -> long, nothing is left
+//   out
+//   2. the question asks about all of them (how many, list, every, ...)
+//      and reading everything takes at most seconds_max                  -> long
+//   3. the same, but only the budget of `hybrid` can be read in time     -> hybrid
+//   4. the budget of `hybrid` is read in a quarter of seconds_max        -> hybrid
+//   5. otherwise                                                         -> rag
+// Seconds are predicted from the speed measured so far in this process, and before the first answer
+// from the model's size.  A conversation stays in the mode of its first question.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "answer/citations.h"
+#include "answer/prompt.h"
+#include "engine/engine.h"
+#include "engine/scheduler.h"
+#include "retrieval/net.h"
+#include "retrieval/search.h"
+#include "store/store.h"
+
+namespace widenet::answer {
+
+// A question that cannot be answered as asked (an unknown conversation, a budget that cannot hold
+// one passage, ...): what, why, and what to do.
+class AskError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+enum class Mode { automatic, rag, hybrid, whole };
+std::string_view name_of(Mode mode);  // "auto", "rag", "hybrid", "long"
+std::optional<Mode> mode_named(std::string_view name);
+
+struct AskRequest {
+  std::vector<store::CollectionId> collections;
+  std::string question;  // valid UTF-8, not blank
+  Mode mode = Mode::automatic;
+  engine::Thinking thinking = engine::Thinking::none;
+  engine::SamplingOptions sampling;
+
+  // Follow-ups: the documents of its earlier turns stay, new passages come late.
+  std::optional<store::ConversationId> conversation;
+
+  // If not empty, the prompt holds exactly these, whole: nothing is retrieved.
+  std::vector<store::DocumentId> documents;
+
+  int64_t budget_tokens = 0;  // of documents in the prompt; 0: the mode's own
+  int64_t max_tokens = 512;   // of the answer, reasoning included
+  bool is_stored = true;      // kept in the store, for replay and for the conversation
+};
+
+// What would be done.
+struct Plan {
+  Mode mode = Mode::rag;  // never automatic
+  std::string why;        // one sentence
+  int64_t budget_tokens = 0;
+  int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;  // expected from the conversation's kept state
+  double predicted_seconds = 0;
+  int64_t documents_read = 0;
+  int64_t documents_in_scope = 0;
+  int64_t tokens_in_scope = 0;
+};
+
+// A stretch of a document that the prompt holds.
+struct ContextRange {
+  store::DocumentId document = 0;
+  std::string title;
+  std::optional<int32_t> page;
+  int64_t start_char = 0;
+  int64_t end_char = 0;
+  double score = 0;  // fused score of its best chunk; 0 for what came along
+  bool is_late = false;
+};
+
+struct AskSeconds {
+  double retrieve = 0;
+  double queue = 0;
+  double prefill = 0;
+  double decode = 0;
+  double total = 0;
+};
+
+struct AskResult {
+  std::string answer;
+  std::string reasoning;
+  bool is_refusal = false;  // the documents do not say; then there are no citations
+  Mode mode = Mode::rag;
+  std::string why;
+  std::vector<Citation> citations;      // verified, every one
+  std::vector<std::string> unverified;  // quotes found nowhere: counted, never shown as citations
+  std::vector<ContextRange> context;
+  engine::TokenUsage usage;
+  AskSeconds seconds;
+  int64_t documents_read = 0;
+  int64_t documents_in_scope = 0;
+  engine::FinishReason finish_reason = engine::FinishReason::stop;
+  std::optional<store::AnswerId> stored_as;
+};
+
+// {"answer", "mode", "citations": [{"document", "title", "page", "start_char", "end_char", "quote",
+// "verified"}], "context": [...], "usage": {...}, "seconds": {...}, "coverage": {...}}; further
+// keys: "why", "refused", "finish_reason", and "derived" in a citation that the model did not
+// quote.
+nlohmann::json to_json(const AskResult& result);
+nlohmann::json to_json(const Citation& citation);
+nlohmann::json to_json(const ContextRange& range);
+nlohmann::json to_json(const Plan& plan);
+
+// In order of first call; each may be empty.  on_plan and on_context are called on the caller's
+// thread, the others on the model's: they must be quick.
+struct AskEvents {
+  std::function<void(const Plan&)> on_plan;
+  std::function<void(std::span<const ContextRange>)> on_context;  // before the model reads
+  std::function<void(int64_t done, int64_t total, double seconds_left)> on_prefill;
+  std::function<void(std::string_view)> on_reasoning;
+  std::function<void(const Citation&)> on_citation;  // may come again, better placed, in the result
+  std::function<void(std::string_view)> on_text;     // of the answer, without evidence lines
+  std::function<bool()> is_cancelled;
+};
+
+struct AskerParts {
+  store::Store& store;
+  engine::Engine& engine;
+  engine::Scheduler& scheduler;
+  retrieval::QueryEmbedder embedder;      // empty: lexical search alone
+  std::string tokenizer_sha256;           // of the engine's tokenizer.json
+  std::optional<std::string> effort_max;  // for Thinking::max
+};
+
+struct AskerOptions {
+  int64_t rag_tokens = 0;  // 0: 4,096 for a model narrower than 2,048 channels, else 16,384
+  int64_t hybrid_tokens = 100'000;
+  double seconds_max = 30;   // what `auto` lets a reader wait
+  int64_t answer_days = 90;  // how long answers are kept; 0: for ever
+};
+
+// Thread-safe.  Refers to its parts, which outlive it.
+class Asker {
+ public:
+  explicit Asker(AskerParts parts, const AskerOptions& options = {});
+  ~Asker();
+  Asker(const Asker&) = delete;
+  Asker& operator=(const Asker&) = delete;
+
+  // Retrieves and counts; generates nothing.  Throws AskError, StoreError.
+  Plan plan(const AskRequest& request) const;
+
+  // Blocks until the answer is there or was cancelled (a cancelled one is not stored).  Throws
+  // AskError, StoreError, EngineError and QueueFull.
+  AskResult ask(const AskRequest& request, const AskEvents& events = {});
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace widenet::answer
