@@ -3,6 +3,7 @@
 #include "engine/model_config.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -92,6 +93,10 @@ class Reader {
     return {value, where_ + ", " + key};
   }
 
+  static Json bound_of(double bound) {  // whole numbers are shown as such
+    return bound == std::floor(bound) ? Json(static_cast<int64_t>(bound)) : Json(bound);
+  }
+
   static std::string shown(const Json& value) {
     std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
     if (text.size() > 60) text = text.substr(0, 60) + "...";
@@ -103,8 +108,8 @@ class Reader {
                                  const Json& value,
                                  const std::string& kind,
                                  Bounds bounds) const {
-    refuse(key, "is " + shown(value) + ", not " + kind + " from " + shown(bounds.low) + " to " +
-                    shown(bounds.high));
+    refuse(key, "is " + shown(value) + ", not " + kind + " from " + shown(bound_of(bounds.low)) +
+                    " to " + shown(bound_of(bounds.high)));
   }
 
   const Json& object_;
