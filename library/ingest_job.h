@@ -2,7 +2,7 @@
 // transaction a document.
 //
 // A file is acknowledged when add_file returns: its bytes and its row are durable.  Whatever
-// happens after, IngestWorker takes up what is neither ready nor failed.
+// happens after, process_queued takes up what is neither ready nor failed.
 #pragma once
 
 #include <filesystem>

@@ -1,0 +1,251 @@
+#include "library/ingest_job.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
+
+#include "base/utf8.h"
+#include "ingest/chunk.h"
+
+namespace widenet::library {
+namespace {
+
+std::string extension_of(const std::string& key) {
+  std::string extension = std::filesystem::path(key).extension().string();
+  if (!extension.empty()) extension.erase(0, 1);
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return extension;
+}
+
+std::string last_part(const std::string& key) {
+  return key.substr(key.find_last_of('/') + 1);
+}
+
+store::Page to_stored(const ingest::Page& page) {
+  store::Page stored{.number = page.number,
+                     .start_char = page.start_char,
+                     .end_char = page.end_char,
+                     .width = page.width,
+                     .height = page.height,
+                     .words = {}};
+  stored.words.reserve(page.words.size());
+  for (const ingest::WordBox& word : page.words) {
+    stored.words.push_back({.start_char = word.start_char,
+                            .end_char = word.end_char,
+                            .left = word.left,
+                            .top = word.top,
+                            .right = word.right,
+                            .bottom = word.bottom});
+  }
+  return stored;
+}
+
+// Ranges are consecutive, so the text is walked once.
+std::vector<store::ProcessedChunk> make_chunks(const ingest::ExtractedDocument& document,
+                                               const TextModel& model,
+                                               int64_t tokens_max) {
+  const auto count_tokens = [&](std::string_view text) {
+    return static_cast<int64_t>(model.tokenizer().encode(text).size());
+  };
+  std::vector<store::ProcessedChunk> chunks;
+  std::string_view rest = document.text;
+  for (const auto& range : ingest::chunk_document(document, count_tokens, tokens_max)) {
+    const std::string_view text =
+        rest.substr(0, byte_of_char(rest, range.end_char - range.start_char));
+    rest.remove_prefix(text.size());
+    store::ProcessedChunk& chunk = chunks.emplace_back();
+    chunk.start_char = range.start_char;
+    chunk.end_char = range.end_char;
+    chunk.page = range.page;
+    chunk.tokens = model.tokenizer().encode(text);
+    chunk.embedding = model.embed(text, chunk.tokens);
+  }
+  return chunks;
+}
+
+store::ProcessedDocument process(const ingest::ExtractedDocument& document,
+                                 std::string member,
+                                 const TextModel& model,
+                                 int64_t chunk_tokens) {
+  store::ProcessedDocument processed;
+  processed.member = std::move(member);
+  processed.title = document.title;
+  processed.format = document.format;
+  processed.text = document.text;
+  processed.metadata_json = nlohmann::json(document.metadata).dump();
+  for (const auto& page : document.pages) processed.pages.push_back(to_stored(page));
+  processed.chunks = make_chunks(document, model, chunk_tokens);
+  processed.warnings = document.warnings;
+  processed.tokenizer = model.tokenizer_sha256();
+  if (model.embedder() != nullptr) processed.embedder = model.embedder()->fingerprint();
+  return processed;
+}
+
+// Several documents out of one file: the names of those inside it, unique.
+std::vector<std::string> member_names(const std::vector<ingest::ExtractedDocument>& documents) {
+  std::vector<std::string> names;
+  if (documents.size() < 2) return {std::string()};
+  for (const auto& document : documents) {
+    const auto given = document.metadata.find("name");
+    const std::string name = given != document.metadata.end() ? given->second : document.title;
+    std::string unique = name.empty() ? "part" : name;
+    for (int n = 2; std::find(names.begin(), names.end(), unique) != names.end(); ++n) {
+      unique = (name.empty() ? "part" : name) + " (" + std::to_string(n) + ")";
+    }
+    names.push_back(std::move(unique));
+  }
+  return names;
+}
+
+// One run over the queue; the workers share it.
+class Run {
+ public:
+  Run(store::Store& store, const TextModel& model, const IngestOptions& options)
+      : store_(store), model_(model), options_(options) {}
+
+  IngestSummary work() {
+    for (const auto& document : store_.interrupted_documents())
+      store_.requeue_document(document.id);
+    std::vector<std::thread> workers;
+    for (int64_t i = 1; i < options_.n_children; ++i) workers.emplace_back([this] { drain(); });
+    drain();
+    for (auto& worker : workers) worker.join();
+    if (failure_) std::rethrow_exception(failure_);
+    return {.done = progress_.done, .failed = progress_.failed};
+  }
+
+ private:
+  static constexpr int64_t kBatch = 64;
+
+  void drain() {
+    try {
+      while (const auto document = take()) work_on(*document);
+    } catch (...) {  // of the store or the machine: everybody stops, work() tells
+      const std::scoped_lock lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+      is_stopped_ = true;
+    }
+  }
+
+  // The next document, marked as being worked on.
+  std::optional<store::Document> take() {
+    const std::scoped_lock lock(mutex_);
+    if (is_stopped_ || (options_.is_cancelled && options_.is_cancelled())) return {};
+    if (queue_.empty()) {
+      for (auto& document : store_.queued_documents(kBatch)) queue_.push_back(std::move(document));
+    }
+    if (queue_.empty()) return {};
+    store::Document document = std::move(queue_.front());
+    queue_.pop_front();
+    store_.begin_processing(document.id);
+    progress_.pending = static_cast<int64_t>(queue_.size()) + ++n_running_;
+    report(document);
+    return document;
+  }
+
+  void work_on(const store::Document& document) {
+    std::string reason = attempt(document);
+    if (!reason.empty()) store_.fail_document(document.id, reason);
+    const std::scoped_lock lock(mutex_);
+    ++(reason.empty() ? progress_.done : progress_.failed);
+    progress_.pending = static_cast<int64_t>(queue_.size()) + --n_running_;
+    report(store_.document(document.id).value_or(document));
+  }
+
+  // Empty, or why the document failed.
+  std::string attempt(const store::Document& document) {
+    const auto path = store_.original_path(document.sha256);
+    if (!path) return "its original bytes are missing from the data directory (ingest it again)";
+    const ingest::ExtractOptions extract{
+        .program = options_.extractor, .format = "auto", .limits = options_.limits};
+    const auto extracted = ingest::extract_file(*path, last_part(document.key), extract);
+    if (!extracted) return extracted.error();
+    try {
+      const auto names = member_names(*extracted);
+      std::vector<store::ProcessedDocument> parts;
+      for (size_t i = 0; i < extracted->size(); ++i) {
+        parts.push_back(process((*extracted)[i], names[i], model_, options_.chunk_tokens));
+      }
+      if (parts.empty()) return "it holds no text";
+      store_.complete_document(document.id, parts);
+    } catch (const std::bad_alloc&) {
+      return "it needs more memory than there is";
+    }
+    return {};
+  }
+
+  void report(const store::Document& document) {
+    if (!options_.on_progress) return;
+    progress_.document = document;
+    options_.on_progress(progress_);
+  }
+
+  store::Store& store_;
+  const TextModel& model_;
+  const IngestOptions& options_;
+
+  std::mutex mutex_;  // guards all below
+  std::deque<store::Document> queue_;
+  int64_t n_running_ = 0;
+  IngestProgress progress_;
+  std::exception_ptr failure_;
+  bool is_stopped_ = false;
+};
+
+}  // namespace
+
+store::Added add_file(store::Store& store,
+                      store::CollectionId collection,
+                      const SourceFile& file,
+                      std::optional<store::JobId> job) {
+  store::NewDocument document;
+  document.collection = collection;
+  document.key = to_valid_utf8(file.key);
+  document.format = extension_of(document.key);
+  document.sha256 = store.import_original(file.path);
+  document.job = job;
+  return store.add_document(document);
+}
+
+IngestSummary process_queued(store::Store& store,
+                             const TextModel& model,
+                             const IngestOptions& options) {
+  const auto lock = store.try_lock_worker();
+  if (!lock) {
+    throw LibraryError("cannot work on documents in \"" + store.directory().string() +
+                       "\": another process does (it will take them up; see widenet ls)");
+  }
+  return Run(store, model, options).work();
+}
+
+int64_t refresh_tokens(store::Store& store,
+                       store::CollectionId collection,
+                       const TextModel& model) {
+  int64_t n_refreshed = 0;
+  for (store::Paging paging;;) {
+    const auto documents = store.documents(collection, paging);
+    if (documents.empty()) return n_refreshed;
+    paging.after_id = documents.back().id;
+    for (const auto& document : documents) {
+      if (document.n_chunks == 0 || document.tokenizer == model.tokenizer_sha256()) continue;
+      const auto text = store.text(document.id);
+      if (!text) continue;
+      std::vector<std::vector<int32_t>> tokens;
+      for (const auto& chunk : store.chunks(document.id)) {
+        tokens.push_back(
+            model.tokenizer().encode(slice_chars(*text, chunk.start_char, chunk.end_char)));
+      }
+      store.replace_tokens(document.id, model.tokenizer_sha256(), tokens);
+      ++n_refreshed;
+    }
+  }
+}
+
+}  // namespace widenet::library
