@@ -3,16 +3,7 @@
 //   Asker asker({.store = *store, .engine = *engine, .scheduler = scheduler, ...});
 //   const AskResult result = asker.ask({.collections = {contracts}, .question = "..."}, {});
 //
-// How the mode is decided (`auto`):
-//   1. everything in scope fits the budget of `rag`                      -> long, nothing is left
-//   out
-//   2. the question asks about all of them (how many, list, every, ...)
-//      and reading everything takes at most seconds_max                  -> long
-//   3. the same, but only the budget of `hybrid` can be read in time     -> hybrid
-//   4. the budget of `hybrid` is read in a quarter of seconds_max        -> hybrid
-//   5. otherwise                                                         -> rag
-// Seconds are predicted from the speed measured so far in this process, and before the first answer
-// from the model's size.  A conversation stays in the mode of its first question.
+// answer/plan.h says how a mode is chosen.  A conversation stays in the mode of its first question.
 #pragma once
 
 #include <functional>
@@ -26,7 +17,9 @@
 #include <vector>
 
 #include "answer/citations.h"
+#include "answer/plan.h"
 #include "answer/prompt.h"
+#include "answer/selection.h"
 #include "engine/engine.h"
 #include "engine/scheduler.h"
 #include "retrieval/net.h"
@@ -41,10 +34,6 @@ class AskError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
-
-enum class Mode { automatic, rag, hybrid, whole };
-std::string_view name_of(Mode mode);  // "auto", "rag", "hybrid", "long"
-std::optional<Mode> mode_named(std::string_view name);
 
 struct AskRequest {
   std::vector<store::CollectionId> collections;
@@ -75,17 +64,6 @@ struct Plan {
   int64_t documents_read = 0;
   int64_t documents_in_scope = 0;
   int64_t tokens_in_scope = 0;
-};
-
-// A stretch of a document that the prompt holds.
-struct ContextRange {
-  store::DocumentId document = 0;
-  std::string title;
-  std::optional<int32_t> page;
-  int64_t start_char = 0;
-  int64_t end_char = 0;
-  double score = 0;  // fused score of its best chunk; 0 for what came along
-  bool is_late = false;
 };
 
 struct AskSeconds {

@@ -1,0 +1,475 @@
+#include "answer/ask.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "answer/output_stream.h"
+#include "base/hash.h"
+#include "base/utf8.h"
+#include "engine/model_config.h"
+
+namespace widenet::answer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kMarginTokens = 256;        // system text, question's fence, role tokens
+constexpr int64_t kDocumentTokens = 32;       // a fence with its title
+constexpr int64_t kWideModelDim = 2048;       // from here on `rag` reads more
+constexpr int64_t kMeasurableTokens = 256;    // fewer say nothing about speed
+constexpr double kOperationsPerSecond = 8e9;  // of one core, until it has been measured
+constexpr size_t kKeptMax = 64;               // timelines remembered for predictions
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Multiply-adds of one token outside attention, twice: a prediction's beginning.
+double operations_per_token(const engine::ModelConfig& c) {
+  const int64_t attention =
+      c.dim * (c.q_lora_rank + c.head_dim) + c.q_lora_rank * c.n_heads * c.head_dim +
+      c.n_heads * c.head_dim * c.o_lora_rank + c.o_groups * c.o_lora_rank * c.dim;
+  const int64_t experts = 3 * c.dim * c.ffn_dim * (c.n_experts_per_token + c.n_shared_experts);
+  return 2.0 * static_cast<double>(c.n_layers * (attention + experts));
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// A conversation so far.
+struct History {
+  std::vector<PromptTurn> turns;
+  std::vector<ContextRange> ranges;
+  std::set<ChunkKey> present;
+  std::vector<store::DocumentId> documents;
+  std::optional<Mode> mode;
+};
+
+// A question, ready to be generated.
+struct Prepared {
+  Plan plan;
+  std::vector<PromptTurn> turns;
+  Selection selection;               // what this turn adds
+  std::vector<ContextRange> ranges;  // all turns'
+  std::vector<store::DocumentId> documents;
+  std::vector<TokenId> prompt;
+  std::string session_key;
+  double seconds = 0;
+};
+
+std::vector<PromptDocument> all_documents(const std::vector<PromptTurn>& turns) {
+  std::vector<PromptDocument> documents;
+  for (const auto& turn : turns) {
+    documents.insert(documents.end(), turn.documents.begin(), turn.documents.end());
+  }
+  return documents;
+}
+
+int64_t n_distinct(std::vector<store::DocumentId> ids) {
+  std::sort(ids.begin(), ids.end());
+  return std::unique(ids.begin(), ids.end()) - ids.begin();
+}
+
+}  // namespace
+
+class Asker::Impl {
+ public:
+  Impl(AskerParts parts, const AskerOptions& options)
+      : parts_(std::move(parts)),
+        options_(options),
+        assembler_(parts_.engine.tokenizer(), parts_.effort_max) {
+    const engine::ModelConfig& config = parts_.engine.config();
+    if (options_.rag_tokens <= 0) options_.rag_tokens = config.dim < kWideModelDim ? 4096 : 16384;
+    const double cores = std::max(1U, std::thread::hardware_concurrency());
+    tokens_per_second_ = kOperationsPerSecond * cores / operations_per_token(config);
+  }
+
+  Plan plan(const AskRequest& request) { return prepare(request).plan; }
+  AskResult ask(const AskRequest& request, const AskEvents& events);
+
+ private:
+  Prepared prepare(const AskRequest& request);
+  History load_history(const AskRequest& request) const;
+  Circumstances circumstances(const AskRequest& request, const History& history) const;
+  Selection retrieve(const AskRequest& request,
+                     const std::vector<store::CollectionId>& collections,
+                     const Decision& decision,
+                     const History& history) const;
+  void assemble(const AskRequest& request, const History& history, Prepared& prepared) const;
+  void predict(Prepared& prepared);
+  std::string session_key(const AskRequest& request, const Prepared& prepared) const;
+
+  engine::Completion generate(const AskRequest& request,
+                              const Prepared& prepared,
+                              const AskEvents& events,
+                              AskResult& result);
+  void find_pages(std::vector<Citation>& citations) const;
+  void learn(const Prepared& prepared, const engine::Completion& completion);
+  store::AnswerId keep(const AskRequest& request,
+                       const Prepared& prepared,
+                       const engine::Completion& completion,
+                       const AskResult& result) const;
+
+  AskerParts parts_;
+  AskerOptions options_;
+  PromptAssembler assembler_;
+
+  std::mutex mutex_;  // guards the two below
+  double tokens_per_second_ = 0;
+  std::map<std::string, std::vector<TokenId>> kept_;  // by session key: the last prompt
+};
+
+// --- what the conversation holds
+
+History Asker::Impl::load_history(const AskRequest& request) const {
+  History history;
+  if (!request.conversation) return history;
+  for (const store::Answer& answer : parts_.store.answers_of(*request.conversation)) {
+    const auto json = nlohmann::json::parse(answer.answer_json);
+    const auto& replay = json.at("replay");
+    if (replay.at("tokenizer") != parts_.tokenizer_sha256) return {};
+    const Selection selection = selection_from_json(replay.at("documents"));
+    LoadedSelection loaded =
+        load(parts_.store, selection, parts_.engine.tokenizer(), parts_.tokenizer_sha256);
+    for (auto& range : loaded.ranges) {
+      range.is_late = !history.turns.empty();
+      history.ranges.push_back(range);
+    }
+    for (const auto& document : loaded.documents) history.documents.push_back(document.id);
+    history.present.merge(chunks_of(selection));
+    if (!history.mode) history.mode = mode_named(replay.at("mode").get<std::string>());
+    history.turns.push_back({.documents = std::move(loaded.documents),
+                             .question = answer.question,
+                             .answer = replay.at("completion").get<std::vector<TokenId>>()});
+  }
+  return history;
+}
+
+// --- planning
+
+Circumstances Asker::Impl::circumstances(const AskRequest& request, const History& history) const {
+  Circumstances c;
+  c.wanted = request.mode == Mode::automatic && history.mode ? *history.mode : request.mode;
+  for (const store::CollectionId id : request.collections) {
+    const auto collection = parts_.store.collection(id);
+    if (!collection) {
+      throw AskError("cannot ask collection " + std::to_string(id) +
+                     ": there is none (see widenet ls)");
+    }
+    c.tokens_in_scope += collection->n_tokens + collection->n_ready * kDocumentTokens;
+  }
+  int64_t used = kMarginTokens + request.max_tokens +
+                 static_cast<int64_t>(parts_.engine.tokenizer().encode(request.question).size());
+  if (!history.turns.empty()) {
+    auto turns = history.turns;
+    turns.back().answer.reset();
+    used += static_cast<int64_t>(assembler_.assemble(turns, request.thinking).size()) +
+            static_cast<int64_t>(history.turns.back().answer->size());
+  }
+  c.tokens_max = parts_.engine.n_tokens_max() - used;
+  c.rag_tokens = options_.rag_tokens;
+  c.hybrid_tokens = options_.hybrid_tokens;
+  c.budget_tokens = request.budget_tokens;
+  c.seconds_max = options_.seconds_max;
+  c.asks_about_all = asks_about_all(request.question);
+  return c;
+}
+
+Selection Asker::Impl::retrieve(const AskRequest& request,
+                                const std::vector<store::CollectionId>& collections,
+                                const Decision& decision,
+                                const History& history) const {
+  if (!request.documents.empty()) {
+    return without(select_whole(parts_.store, request.documents), history.present);
+  }
+  // A follow-up is often only understood with the question before it.
+  std::string query = request.question;
+  if (!history.turns.empty()) query += "\n" + history.turns.back().question;
+  auto candidates = retrieval::search(parts_.store, collections, query, parts_.embedder);
+
+  retrieval::NetOptions net;
+  net.document_tokens = kDocumentTokens;
+  net.budget_tokens = decision.budget_tokens;
+  net.shape = decision.mode == Mode::rag      ? retrieval::NetShape::focused
+              : decision.mode == Mode::hybrid ? retrieval::NetShape::wide
+                                              : retrieval::NetShape::all;
+  if (!history.turns.empty()) {  // late passages: half of a focused net, of what is not there yet
+    std::erase_if(candidates, [&](const retrieval::Candidate& candidate) {
+      return history.present.contains({candidate.chunk.document, candidate.chunk.ordinal});
+    });
+    net.budget_tokens = std::min(net.budget_tokens, options_.rag_tokens / 2);
+    net.shape = retrieval::NetShape::focused;
+  }
+  return without(select(retrieval::cast_net(parts_.store, collections, candidates, net)),
+                 history.present);
+}
+
+Prepared Asker::Impl::prepare(const AskRequest& asked) {
+  const auto start = Clock::now();
+  AskRequest request = asked;
+  if (is_blank(request.question) || !is_valid_utf8(request.question)) {
+    throw AskError("cannot answer: the question is empty or not valid UTF-8 (ask something)");
+  }
+  if (request.conversation) {
+    const auto conversation = parts_.store.conversation(*request.conversation);
+    if (!conversation) {
+      throw AskError("cannot continue conversation " + std::to_string(*request.conversation) +
+                     ": there is none (ask without it)");
+    }
+    if (request.collections.empty()) request.collections = conversation->collections;
+  }
+  History history = load_history(request);
+  Circumstances c = circumstances(request, history);
+  bool began_anew = false;
+  if (c.tokens_max < options_.rag_tokens / 2 && !history.turns.empty()) {
+    history = {};
+    c = circumstances(request, history);
+    began_anew = true;
+  }
+  if (c.tokens_max <= 0) {
+    throw AskError("cannot answer: question and answer alone exceed the " +
+                   std::to_string(parts_.engine.n_tokens_max()) +
+                   " tokens that the model reads (ask for fewer tokens)");
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    c.tokens_per_second = tokens_per_second_;
+  }
+  Decision decision = decide(c);
+  if (began_anew) decision.why += "; the conversation outgrew the model and begins anew";
+
+  Prepared prepared;
+  prepared.plan.mode = decision.mode;
+  prepared.plan.why = decision.why;
+  prepared.plan.budget_tokens = decision.budget_tokens;
+  prepared.plan.tokens_in_scope = c.tokens_in_scope;
+  for (const store::CollectionId id : request.collections) {
+    if (const auto collection = parts_.store.collection(id)) {
+      prepared.plan.documents_in_scope += collection->n_ready;
+    }
+  }
+  if (!request.documents.empty()) {
+    prepared.plan.documents_in_scope = n_distinct(request.documents);
+  }
+  // Long titles may make fences dearer than reckoned: then the net is cast again, smaller.
+  for (int attempt = 0;; ++attempt) {
+    prepared.selection = retrieve(request, request.collections, decision, history);
+    assemble(request, history, prepared);
+    const int64_t excess =
+        prepared.plan.prompt_tokens + request.max_tokens - parts_.engine.n_tokens_max();
+    if (excess <= 0) break;
+    if (attempt == 8 || !request.documents.empty() || decision.budget_tokens <= excess) {
+      throw AskError("cannot answer: the prompt has " +
+                     std::to_string(prepared.plan.prompt_tokens) + " tokens, the model reads " +
+                     std::to_string(parts_.engine.n_tokens_max()) +
+                     " (choose fewer documents, or another mode)");
+    }
+    decision.budget_tokens -= excess;
+  }
+  predict(prepared);
+  prepared.seconds = seconds_since(start);
+  return prepared;
+}
+
+void Asker::Impl::assemble(const AskRequest& request,
+                           const History& history,
+                           Prepared& prepared) const {
+  LoadedSelection loaded =
+      load(parts_.store, prepared.selection, parts_.engine.tokenizer(), parts_.tokenizer_sha256);
+  prepared.turns = history.turns;
+  prepared.ranges = history.ranges;
+  prepared.documents = history.documents;
+  for (auto& range : loaded.ranges) {
+    range.is_late = !history.turns.empty();
+    prepared.ranges.push_back(range);
+  }
+  for (const auto& document : loaded.documents) prepared.documents.push_back(document.id);
+  prepared.turns.push_back({.documents = std::move(loaded.documents),
+                            .question = request.question,
+                            .answer = std::nullopt});
+  prepared.prompt = assembler_.assemble(prepared.turns, request.thinking);
+  prepared.session_key = session_key(request, prepared);
+  prepared.plan.prompt_tokens = static_cast<int64_t>(prepared.prompt.size());
+  prepared.plan.documents_read = n_distinct(prepared.documents);
+}
+
+// Questions about the same documents share a timeline; so do the turns of a conversation.
+std::string Asker::Impl::session_key(const AskRequest& request, const Prepared& prepared) const {
+  if (request.conversation) return "conversation-" + std::to_string(*request.conversation);
+  const auto documents = assembler_.assemble_documents(prepared.turns.front().documents);
+  return "documents-" + to_hex(Sha256().update(std::as_bytes(std::span(documents))).finish());
+}
+
+void Asker::Impl::predict(Prepared& prepared) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto kept = kept_.find(prepared.session_key); kept != kept_.end()) {
+    const auto end = std::mismatch(kept->second.begin(), kept->second.end(),
+                                   prepared.prompt.begin(), prepared.prompt.end());
+    prepared.plan.cached_tokens = end.first - kept->second.begin();
+  }
+  prepared.plan.predicted_seconds =
+      static_cast<double>(prepared.plan.prompt_tokens - prepared.plan.cached_tokens) /
+      tokens_per_second_;
+}
+
+// --- generating
+
+engine::Completion Asker::Impl::generate(const AskRequest& request,
+                                         const Prepared& prepared,
+                                         const AskEvents& events,
+                                         AskResult& result) {
+  const auto documents = all_documents(prepared.turns);
+  const QuoteFinder finder(documents);
+  OutputStream stream(request.thinking);
+  std::vector<Evidence> evidence;
+  const auto show = [&](OutputStream::Output output) {
+    if (!output.reasoning.empty() && events.on_reasoning) events.on_reasoning(output.reasoning);
+    for (const Evidence& piece : output.evidence) {
+      for (const Citation& citation : finder.cite({&piece, 1})) {
+        if (events.on_citation) events.on_citation(citation);
+      }
+      evidence.push_back(piece);
+    }
+    if (!output.text.empty() && events.on_text) events.on_text(output.text);
+    result.reasoning += output.reasoning;
+    result.answer += output.text;
+  };
+
+  engine::GenerationCallbacks callbacks;
+  std::optional<std::pair<Clock::time_point, int64_t>> first_chunk;
+  callbacks.on_prefill = [&](int64_t done, int64_t total) {
+    if (!first_chunk) first_chunk = {Clock::now(), done};
+    const double spent = seconds_since(first_chunk->first);
+    const auto read = static_cast<double>(done - first_chunk->second);
+    double speed = read > 0 && spent > 0 ? read / spent : 0;
+    if (speed <= 0) {
+      const std::scoped_lock lock(mutex_);
+      speed = tokens_per_second_;
+    }
+    if (events.on_prefill)
+      events.on_prefill(done, total, static_cast<double>(total - done) / speed);
+  };
+  callbacks.on_text = [&](std::string_view text) { show(stream.feed(text)); };
+  callbacks.is_cancelled = events.is_cancelled;
+
+  engine::Completion completion = parts_.scheduler.generate({.prompt = prepared.prompt,
+                                                             .sampling = request.sampling,
+                                                             .max_tokens = request.max_tokens,
+                                                             .stop = {},
+                                                             .session_key = prepared.session_key},
+                                                            callbacks);
+  show(stream.finish());
+  result.is_refusal = is_refusal(result.answer);
+  if (!result.is_refusal) {
+    result.citations = finder.cite(evidence);
+    for (const Evidence& piece : evidence) {
+      if (finder.find(piece.quote).empty()) result.unverified.push_back(piece.quote);
+    }
+    if (result.citations.empty()) {
+      if (auto derived = finder.derive(result.answer)) result.citations.push_back(*derived);
+    }
+    find_pages(result.citations);
+  }
+  return completion;
+}
+
+void Asker::Impl::find_pages(std::vector<Citation>& citations) const {
+  for (Citation& citation : citations) {
+    for (const store::Page& page : parts_.store.pages(citation.document)) {
+      if (page.start_char <= citation.start_char && citation.start_char < page.end_char) {
+        citation.page = page.number;
+      }
+    }
+  }
+}
+
+void Asker::Impl::learn(const Prepared& prepared, const engine::Completion& completion) {
+  const std::scoped_lock lock(mutex_);
+  if (completion.usage.computed_tokens >= kMeasurableTokens && completion.seconds.prefill > 0) {
+    tokens_per_second_ =
+        static_cast<double>(completion.usage.computed_tokens) / completion.seconds.prefill;
+  }
+  if (kept_.size() >= kKeptMax) kept_.erase(kept_.begin());
+  kept_[prepared.session_key] = prepared.prompt;
+}
+
+AskResult Asker::Impl::ask(const AskRequest& request, const AskEvents& events) {
+  const auto start = Clock::now();
+  const Prepared prepared = prepare(request);
+  if (events.on_plan) events.on_plan(prepared.plan);
+  if (events.on_context) events.on_context(prepared.ranges);
+
+  AskResult result;
+  const engine::Completion completion = generate(request, prepared, events, result);
+  learn(prepared, completion);
+  result.mode = prepared.plan.mode;
+  result.why = prepared.plan.why;
+  result.context = prepared.ranges;
+  result.usage = completion.usage;
+  result.finish_reason = completion.finish_reason;
+  result.documents_read = prepared.plan.documents_read;
+  result.documents_in_scope = prepared.plan.documents_in_scope;
+  result.seconds = {.retrieve = prepared.seconds,
+                    .queue = completion.seconds.queue,
+                    .prefill = completion.seconds.prefill,
+                    .decode = completion.seconds.decode,
+                    .total = seconds_since(start)};
+  const bool is_complete = completion.finish_reason != engine::FinishReason::cancelled;
+  if (request.is_stored && is_complete) {
+    result.stored_as = keep(request, prepared, completion, result);
+  }
+  return result;
+}
+
+// What is stored replays: the documents as runs of chunks, the sampling, the tokens that came out.
+store::AnswerId Asker::Impl::keep(const AskRequest& request,
+                                  const Prepared& prepared,
+                                  const engine::Completion& completion,
+                                  const AskResult& result) const {
+  engine::OutputSplitter splitter(assembler_.encoder().tokens(), request.thinking);
+  std::vector<TokenId> content;
+  for (const TokenId token : completion.tokens) {
+    if (splitter.feed(token) == engine::OutputSplitter::Part::content) content.push_back(token);
+  }
+  const nlohmann::json replay = {{"mode", name_of(prepared.plan.mode)},
+                                 {"documents", to_json(prepared.selection)},
+                                 {"completion", content},
+                                 {"thinking", static_cast<int>(request.thinking)},
+                                 {"temperature", request.sampling.temperature},
+                                 {"top_p", request.sampling.top_p},
+                                 {"seed", request.sampling.seed},
+                                 {"max_tokens", request.max_tokens},
+                                 {"tokenizer", parts_.tokenizer_sha256},
+                                 {"model", parts_.engine.fingerprint()}};
+  store::Answer answer;
+  answer.conversation = request.conversation;
+  answer.question = request.question;
+  answer.answer_json = nlohmann::json{{"result", to_json(result)}, {"replay", replay}}.dump();
+  answer.documents = prepared.documents;
+  if (options_.answer_days > 0) {
+    answer.expires_ms = store::now_ms() + options_.answer_days * 24 * 3600 * 1000;
+  }
+  return parts_.store.add_answer(answer);
+}
+
+Asker::Asker(AskerParts parts, const AskerOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(parts), options)) {}
+
+Asker::~Asker() = default;
+
+Plan Asker::plan(const AskRequest& request) const {
+  return impl_->plan(request);
+}
+
+AskResult Asker::ask(const AskRequest& request, const AskEvents& events) {
+  return impl_->ask(request, events);
+}
+
+}  // namespace widenet::answer
