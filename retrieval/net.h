@@ -42,16 +42,16 @@ struct Passage {
 struct NetDocument {
   store::DocumentId document = 0;
   store::CollectionId collection = 0;
-  std::string title;
+  std::string title{};
   bool whole = false;
-  int64_t n_tokens = 0;           // of its passages, without fences
-  double score = 0;               // of its best passage
-  std::vector<Passage> passages;  // in text order; no two touch
+  int64_t n_tokens = 0;             // of its passages, without fences
+  double score = 0;                 // of its best passage
+  std::vector<Passage> passages{};  // in text order; no two touch
 };
 
 struct Net {
-  std::vector<NetDocument> documents;  // in (collection, document) order
-  int64_t n_tokens = 0;                // with fences and gap marks as the options price them
+  std::vector<NetDocument> documents{};  // in (collection, document) order
+  int64_t n_tokens = 0;                  // with fences and gap marks as the options price them
   int64_t documents_in_scope = 0;
   int64_t tokens_in_scope = 0;
   double score_share = 0;  // fused score in the net / fused score of all candidates
@@ -61,8 +61,8 @@ struct Net {
 struct DocumentLayout {
   store::DocumentId document = 0;
   store::CollectionId collection = 0;
-  std::string title;
-  std::vector<store::Chunk> chunks;
+  std::string title{};
+  std::vector<store::Chunk> chunks{};
 };
 
 // Pure.  `candidates` best first; `layouts` holds every document that may be chosen, by id.

@@ -16,8 +16,8 @@ using EmbedQuery = std::function<std::vector<float>(std::string_view)>;
 
 // Without `embed` the search is lexical alone.
 struct QueryEmbedder {
-  std::string fingerprint;
-  EmbedQuery embed;
+  std::string fingerprint{};
+  EmbedQuery embed{};
 };
 
 struct SearchOptions {
@@ -29,9 +29,9 @@ struct SearchOptions {
 
 // A chunk with the reasons for its rank: `explain` shows them.  Ranks count from 1.
 struct Candidate {
-  store::Chunk chunk;
+  store::Chunk chunk{};
   double score = 0;  // sum over lists of weight / (rrf_k + rank)
-  std::optional<int64_t> lexical_rank, dense_rank;
+  std::optional<int64_t> lexical_rank{}, dense_rank{};
   float lexical_score = 0, dense_score = 0;  // where ranked
 };
 

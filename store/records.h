@@ -23,7 +23,7 @@ using EvaluationId = int64_t;
 
 struct Collection {
   CollectionId id = 0;
-  std::string name;
+  std::string name{};
   std::string metadata_json = "{}";
   int64_t created_ms = 0;
   // Counts over documents that are current: neither superseded nor being deleted.
@@ -46,21 +46,21 @@ const char* name_of(DocumentState state);
 struct Document {
   DocumentId id = 0;
   CollectionId collection = 0;
-  std::string key;  // path or name: what stays the same from version to version
+  std::string key{};  // path or name: what stays the same from version to version
   int64_t version = 1;
-  std::optional<DocumentId> parent;
-  std::optional<FileId> file;
-  std::optional<JobId> job;
-  std::string title;
-  std::string format;  // "pdf", "md", ...
-  std::string sha256;  // of the original bytes
+  std::optional<DocumentId> parent{};
+  std::optional<FileId> file{};
+  std::optional<JobId> job{};
+  std::string title{};
+  std::string format{};  // "pdf", "md", ...
+  std::string sha256{};  // of the original bytes
   int64_t bytes = 0;
   DocumentState state = DocumentState::queued;
-  std::string error;                  // why it failed
-  std::vector<std::string> warnings;  // what went wrong without failing it
-  double progress = 0;                // 0 to 1 while processing; kept in memory only
+  std::string error{};                  // why it failed
+  std::vector<std::string> warnings{};  // what went wrong without failing it
+  double progress = 0;                  // 0 to 1 while processing; kept in memory only
   std::string metadata_json = "{}";
-  std::string tokenizer;  // SHA-256 of the tokenizer.json that made the chunks' tokens
+  std::string tokenizer{};  // SHA-256 of the tokenizer.json that made the chunks' tokens
   int64_t n_pages = 0;
   int64_t n_chunks = 0;
   int64_t n_tokens = 0;
@@ -71,12 +71,12 @@ struct Document {
 
 struct NewDocument {
   CollectionId collection = 0;
-  std::string key;
-  std::string title;  // empty: the last part of the key, until the text says better
-  std::string format;
-  std::string sha256;  // of bytes that put_original or import_original stored
-  std::optional<FileId> file;
-  std::optional<JobId> job;
+  std::string key{};
+  std::string title{};  // empty: the last part of the key, until the text says better
+  std::string format{};
+  std::string sha256{};  // of bytes that put_original or import_original stored
+  std::optional<FileId> file{};
+  std::optional<JobId> job{};
   std::string metadata_json = "{}";
 };
 
@@ -98,30 +98,30 @@ struct Page {
   int64_t start_char = 0;
   int64_t end_char = 0;
   float width = 0, height = 0;
-  std::vector<WordBox> words;
+  std::vector<WordBox> words{};
 };
 
 // Chunks are in text order and do not overlap.
 struct ProcessedChunk {
   int64_t start_char = 0;
   int64_t end_char = 0;
-  int32_t page = 0;              // of its first character; 0: the format has no pages
-  std::vector<int32_t> tokens;   // of the text from start_char to end_char
-  std::vector<float> embedding;  // L2-normalised; empty: no embedder was given
+  int32_t page = 0;                // of its first character; 0: the format has no pages
+  std::vector<int32_t> tokens{};   // of the text from start_char to end_char
+  std::vector<float> embedding{};  // L2-normalised; empty: no embedder was given
 };
 
 // What processing makes of one document, stored in one transaction.
 struct ProcessedDocument {
-  std::string member;  // empty, or the name inside the file: then it becomes a child
-  std::string title;
-  std::string format;
-  std::string text;  // canonical; valid UTF-8
+  std::string member{};  // empty, or the name inside the file: then it becomes a child
+  std::string title{};
+  std::string format{};
+  std::string text{};  // canonical; valid UTF-8
   std::string metadata_json = "{}";
-  std::vector<Page> pages;
-  std::vector<ProcessedChunk> chunks;
-  std::vector<std::string> warnings;
-  std::string tokenizer;  // SHA-256 of tokenizer.json
-  std::string embedder;   // fingerprint of the embedder; empty: no embeddings
+  std::vector<Page> pages{};
+  std::vector<ProcessedChunk> chunks{};
+  std::vector<std::string> warnings{};
+  std::string tokenizer{};  // SHA-256 of tokenizer.json
+  std::string embedder{};   // fingerprint of the embedder; empty: no embeddings
 };
 
 struct Chunk {
@@ -135,16 +135,16 @@ struct Chunk {
 };
 
 struct SearchHit {
-  Chunk chunk;
+  Chunk chunk{};
   float score = 0;  // BM25 or inner product: larger is better, comparable within one list only
 };
 
 // A file as uploaded, in no collection yet or in several.
 struct File {
   FileId id = 0;
-  std::string name;
-  std::string purpose;
-  std::string sha256;
+  std::string name{};
+  std::string purpose{};
+  std::string sha256{};
   int64_t bytes = 0;
   int64_t created_ms = 0;
 };
@@ -154,13 +154,13 @@ const char* name_of(JobState state);
 
 struct Job {
   JobId id = 0;
-  std::string kind;  // "ingest", "delete", "eval", ...
-  std::optional<CollectionId> collection;
+  std::string kind{};  // "ingest", "delete", "eval", ...
+  std::optional<CollectionId> collection{};
   JobState state = JobState::queued;
   int64_t total = 0;
   int64_t done = 0;    // counted by complete_document as well
   int64_t failed = 0;  // counted by fail_document as well
-  std::string message;
+  std::string message{};
   std::string details_json = "{}";
   int64_t created_ms = 0;
   int64_t updated_ms = 0;
@@ -168,8 +168,8 @@ struct Job {
 
 struct Conversation {
   ConversationId id = 0;
-  std::string title;
-  std::vector<CollectionId> collections;
+  std::string title{};
+  std::vector<CollectionId> collections{};
   std::string metadata_json = "{}";
   int64_t created_ms = 0;
   int64_t updated_ms = 0;
@@ -177,32 +177,32 @@ struct Conversation {
 
 struct Answer {
   AnswerId id = 0;
-  std::optional<ConversationId> conversation;
-  std::string question;
-  std::string answer_json;            // text, citations, mode, usage, seconds, coverage
-  std::vector<DocumentId> documents;  // in the prompt; deleting one deletes the answer
+  std::optional<ConversationId> conversation{};
+  std::string question{};
+  std::string answer_json{};            // text, citations, mode, usage, seconds, coverage
+  std::vector<DocumentId> documents{};  // in the prompt; deleting one deletes the answer
   int64_t created_ms = 0;
-  std::optional<int64_t> expires_ms;  // purge_expired deletes it from then on
+  std::optional<int64_t> expires_ms{};  // purge_expired deletes it from then on
 };
 
 struct Evaluation {
   EvaluationId id = 0;
-  std::string kind;                // "niah", "qa", ...
-  std::string state;               // "running", "done", "failed"
+  std::string kind{};              // "niah", "qa", ...
+  std::string state{};             // "running", "done", "failed"
   std::string config_json = "{}";  // arguments, seed, build, model, machine
   std::string results_json = "{}";
   int64_t created_ms = 0;
   int64_t updated_ms = 0;
 };
 struct EvaluationItem {
-  std::string key;  // unique within the evaluation: what a resumed run need not do again
-  std::string item_json;
+  std::string key{};  // unique within the evaluation: what a resumed run need not do again
+  std::string item_json{};
 };
 
 // What a deletion destroyed.
 struct DeletionReceipt {
   int64_t id = 0;
-  std::string what;  // 'collection "contracts"' or 'document "a.pdf" of "contracts"'
+  std::string what{};  // 'collection "contracts"' or 'document "a.pdf" of "contracts"'
   int64_t requested_ms = 0;
   int64_t finished_ms = 0;
   int64_t documents = 0;  // versions and children
@@ -210,8 +210,7 @@ struct DeletionReceipt {
   int64_t chunks = 0;  // each with its search row
   int64_t vectors = 0;
   int64_t answers = 0;
-  int64_t files = 0;                   // uploads of which nothing else is left
-  std::vector<std::string> originals;  // SHA-256 of the original bytes that were unlinked
+  std::vector<std::string> originals{};  // SHA-256 of the original bytes that were unlinked
 };
 
 }  // namespace widenet::store

@@ -41,7 +41,7 @@ class StoreError : public std::runtime_error {
 };
 
 struct SearchScope {
-  std::vector<CollectionId> collections;
+  std::vector<CollectionId> collections{};
   int64_t limit = 500;
 };
 
@@ -77,7 +77,8 @@ class Store {
   FileId add_file(const File& file);  // id and created_ms are ignored
   std::optional<File> file(FileId id) const;
   std::vector<File> files(Paging paging = {}) const;
-  // Forgets the upload; its bytes go when no document holds them either.  False: no such file.
+  // Forgets the upload; its bytes go unless a document still holds them (delete those first:
+  // documents_of_file).  False: no such file.
   bool delete_file(FileId id);
 
   // --- documents
@@ -85,9 +86,10 @@ class Store {
   std::optional<Document> document(DocumentId id) const;  // any version
   // The version that a key stands for now: the newest that is not superseded.
   std::optional<Document> find_document(CollectionId collection, const std::string& key) const;
-  // Current versions (and children), by id; `superseded` ones too if asked.
+  // Current versions, children among them, by id.
   std::vector<Document> documents(CollectionId collection, Paging paging = {}) const;
   std::vector<Document> documents_of_job(JobId job) const;
+  std::vector<Document> documents_of_file(FileId file) const;
   std::vector<Document> children(DocumentId parent) const;
   std::vector<Document> versions(DocumentId id) const;  // all versions of its key, newest first
 
@@ -95,9 +97,9 @@ class Store {
   // again with requeue_document.
   std::vector<Document> queued_documents(int64_t limit) const;
   std::vector<Document> interrupted_documents() const;
-  void begin_processing(DocumentId id);
+  bool begin_processing(DocumentId id);               // false: it is not queued (any more)
   void set_progress(DocumentId id, double progress);  // in memory only
-  void requeue_document(DocumentId id);
+  void requeue_document(DocumentId id);  // one that is processing or failed; else nothing
   void fail_document(DocumentId id, const std::string& reason);
   // One transaction: texts, pages, chunks, search rows and vectors of the document or, where there
   // are several or they carry member names, of its children; the older version is superseded and

@@ -1,0 +1,65 @@
+#include "retrieval/search.h"
+
+#include <algorithm>
+#include <map>
+
+namespace widenet::retrieval {
+namespace {
+
+double contribution(double weight, double rrf_k, int64_t rank) {
+  return weight / (rrf_k + static_cast<double>(rank));
+}
+
+bool comes_before(const Candidate& a, const Candidate& b) {
+  if (a.score != b.score) return a.score > b.score;
+  if (a.chunk.document != b.chunk.document) return a.chunk.document < b.chunk.document;
+  return a.chunk.ordinal < b.chunk.ordinal;
+}
+
+}  // namespace
+
+std::vector<Candidate> fuse(const std::vector<store::SearchHit>& lexical,
+                            const std::vector<store::SearchHit>& dense,
+                            const SearchOptions& options) {
+  std::map<store::ChunkId, Candidate> by_chunk;
+  const auto candidate_of = [&](const store::SearchHit& hit) -> Candidate& {
+    Candidate& candidate = by_chunk[hit.chunk.id];
+    candidate.chunk = hit.chunk;
+    return candidate;
+  };
+  int64_t rank = 0;
+  for (const store::SearchHit& hit : lexical) {
+    Candidate& candidate = candidate_of(hit);
+    candidate.lexical_rank = ++rank;
+    candidate.lexical_score = hit.score;
+    candidate.score += contribution(options.lexical_weight, options.rrf_k, rank);
+  }
+  rank = 0;
+  for (const store::SearchHit& hit : dense) {
+    Candidate& candidate = candidate_of(hit);
+    candidate.dense_rank = ++rank;
+    candidate.dense_score = hit.score;
+    candidate.score += contribution(options.dense_weight, options.rrf_k, rank);
+  }
+  std::vector<Candidate> fused;
+  fused.reserve(by_chunk.size());
+  for (auto& [id, candidate] : by_chunk) fused.push_back(std::move(candidate));
+  std::sort(fused.begin(), fused.end(), comes_before);
+  return fused;
+}
+
+std::vector<Candidate> search(const store::Store& store,
+                              const std::vector<store::CollectionId>& collections,
+                              std::string_view query,
+                              const QueryEmbedder& embedder,
+                              const SearchOptions& options) {
+  const store::SearchScope scope{.collections = collections, .limit = options.candidates_max};
+  const auto lexical = store.search_text(scope, query);
+  std::vector<store::SearchHit> dense;
+  if (embedder.embed) {
+    dense = store.search_vectors(scope, embedder.fingerprint, embedder.embed(query));
+  }
+  return fuse(lexical, dense, options);
+}
+
+}  // namespace widenet::retrieval
