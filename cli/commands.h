@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace widenet::cli {
 
@@ -42,11 +43,23 @@ struct ModelOptions {
 void add_data_option(CLI::App& verb, DataOptions& options);
 void add_model_options(CLI::App& verb, ModelOptions& options);
 
-// The directory of the model: as given; else models/nano in the working directory; else models/nano
-// beside the executable.  Throws CommandError, naming the places, when there is no config.json.
+// models/nano in the working directory, then models/nano beside the executable.
+std::vector<std::filesystem::path> model_places();
+
+// The directory of the model: as given, else the first of model_places() that holds one.  Throws
+// CommandError, naming the places, when there is no config.json.
 std::filesystem::path find_model(const ModelOptions& options);
 
-// Each verb is registered by its own file, X_command.cc, which cli/CMakeLists.txt lists: below
-// those of both programs, then those of widenet alone.
+// Each verb is registered by its own file, X_command.cc: first those of both programs, then those
+// of widenet alone.
+void add_generate_command(CLI::App& app);
+
+void add_ask_command(CLI::App& app);
+void add_extract_command(CLI::App& app);
+void add_ingest_command(CLI::App& app);
+void add_ls_command(CLI::App& app);
+void add_plan_command(CLI::App& app);
+void add_rm_command(CLI::App& app);
+void add_search_command(CLI::App& app);
 
 }  // namespace widenet::cli

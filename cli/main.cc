@@ -2,7 +2,16 @@
 #include "cli/commands.h"
 
 int main(int argc, char** argv) {
+  using namespace widenet::cli;  // NOLINT(google-build-using-namespace): a list of its functions
   CLI::App app("widenet answers questions about a body of documents.", "widenet");
   app.require_subcommand(1);
-  return widenet::cli::run_main(app, argc, argv);
+  add_ingest_command(app);
+  add_ls_command(app);
+  add_rm_command(app);
+  add_search_command(app);
+  add_ask_command(app);
+  add_plan_command(app);
+  add_generate_command(app);
+  add_extract_command(app);
+  return run_main(app, argc, argv);
 }

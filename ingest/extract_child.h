@@ -17,13 +17,13 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "ingest/document.h"
+#include "ingest/process.h"
 
 namespace widenet::ingest {
 
@@ -50,16 +50,14 @@ Result<std::vector<ExtractedDocument>> extract_file(const std::filesystem::path&
                                                     std::string_view name,
                                                     const ExtractOptions& options = {});
 
-class ExtractError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 struct ExtractChildOptions {
   std::string format = "auto";
   std::string name;
   ExtractLimits limits;
 };
+
+// What the line begins with in which a child says why it refuses.
+inline constexpr std::string_view kChildReason = "widenet extract: ";
 
 // The child's whole life: limits itself, reads stdin, extracts, writes JSON to stdout or one line
 // with the reason to stderr, and returns the exit code (0 or 1).  The process cannot do anything

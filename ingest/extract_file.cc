@@ -1,0 +1,168 @@
+// The parent's side of the sandbox: starts a child for each file and attachment, and judges what it
+// says.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "ingest/extract_child.h"
+#include "ingest/temp_dir.h"
+#include "ingest/text.h"
+
+namespace widenet::ingest {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Documents = Result<std::vector<ExtractedDocument>>;
+
+constexpr int kAttachmentDepthMax = 3;  // a mail in a mail in a mail
+
+struct Input {
+  int fd = -1;
+  std::string name;
+  std::string format;
+};
+
+std::vector<std::string> environment_with(const TempDir& folder) {
+  std::vector<std::string> environment = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8",
+                                          "TMPDIR=" + folder.path().string()};
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr) environment.push_back(std::string(name) + '=' + value);
+  }
+  return environment;
+}
+
+// The line that the child meant for the user, whatever its libraries printed around it.
+std::string reason_in(std::string_view errors) {
+  const size_t at = errors.rfind(kChildReason);
+  if (at == std::string_view::npos) return {};
+  errors.remove_prefix(at + kChildReason.size());
+  return one_line(to_valid_utf8(errors.substr(0, errors.find('\n'))));
+}
+
+std::string reason_of(const ProcessResult& result, const ExtractLimits& limits) {
+  switch (result.end) {
+    case ProcessEnd::timed_out:
+      return "reading the file took longer than " + std::to_string(limits.wall_max.count()) +
+             " s and was stopped";
+    case ProcessEnd::too_much_output:
+      return "the file expands to more than " + std::to_string(limits.output_bytes_max >> 20) +
+             " MiB";
+    case ProcessEnd::signalled:
+      if (result.code == SIGXCPU) {
+        return "reading the file took more than " + std::to_string(limits.cpu_max.count()) +
+               " s of CPU time and was stopped";
+      }
+      return "the file broke its reader (signal " + std::to_string(result.code) + ")";
+    case ProcessEnd::exited:
+      break;
+  }
+  const std::string reason = reason_in(result.errors);
+  return reason.empty() ? "the reader failed with status " + std::to_string(result.code) : reason;
+}
+
+// Extracts a file and what it carries, within one time limit for all of it.
+class FileExtractor {
+ public:
+  explicit FileExtractor(const ExtractOptions& options)
+      : options_(options), deadline_(Clock::now() + options.limits.wall_max) {}
+
+  Documents extract(const Input& input, int depth) {
+    Result<Extraction> extraction = run_child(input);
+    if (!extraction) return Unexpected{extraction.error()};
+    std::vector<ExtractedDocument> documents = std::move(extraction->documents);
+    if (documents.empty()) return Unexpected{"the file has no text"};
+    const size_t carrier = 0;
+    for (const Attachment& attachment : extraction->attachments) {
+      Documents attached = extract_attachment(attachment, depth + 1);
+      if (!attached) {
+        documents[carrier].warnings.push_back(
+            one_line("attachment \"" + attachment.name + "\" was not read: " + attached.error()));
+        continue;
+      }
+      for (ExtractedDocument& document : *attached) {
+        document.metadata.try_emplace("attached_to", documents[carrier].title);
+        if (document.title.empty()) document.title = attachment.name;
+        documents.push_back(std::move(document));
+      }
+    }
+    return documents;
+  }
+
+ private:
+  Result<Extraction> run_child(const Input& input) {
+    const ExtractLimits& limits = options_.limits;
+    const TempDir folder;
+    const ProcessResult result = run_process(
+        {.arguments = {options_.program.string(), "extract", input.format, "--name=" + input.name,
+                       "--memory=" + std::to_string(limits.memory_bytes_max),
+                       "--cpu=" + std::to_string(limits.cpu_max.count()),
+                       "--input=" + std::to_string(limits.input_bytes_max)},
+         .environment = environment_with(folder),
+         .stdin_fd = input.fd,
+         .own_group = true,
+         .output_bytes_max = limits.output_bytes_max,
+         .wall_max = std::max(
+             std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()),
+             std::chrono::milliseconds(1))});
+    if (!result.succeeded()) return Unexpected{reason_of(result, limits)};
+    return extraction_from_json(result.output);
+  }
+
+  Documents extract_attachment(const Attachment& attachment, int depth) {
+    if (depth > kAttachmentDepthMax) return Unexpected{"it is nested too deeply"};
+    if (attachments_left_-- <= 0) return Unexpected{"there are too many attachments"};
+    if (attachment.bytes.empty()) return Unexpected{"it is empty"};
+    const FileDescriptor memory(memfd_create("attachment", MFD_CLOEXEC));
+    if (!memory.is_open()) {
+      throw ExtractError(std::string("cannot hold an attachment: ") + strerror(errno));
+    }
+    size_t written = 0;
+    while (written < attachment.bytes.size()) {
+      const ssize_t count =
+          write(memory.get(), attachment.bytes.data() + written, attachment.bytes.size() - written);
+      if (count < 0)
+        throw ExtractError(std::string("cannot hold an attachment: ") + strerror(errno));
+      written += static_cast<size_t>(count);
+    }
+    lseek(memory.get(), 0, SEEK_SET);
+    return extract({.fd = memory.get(), .name = attachment.name, .format = "auto"}, depth);
+  }
+
+  const ExtractOptions& options_;
+  Clock::time_point deadline_;
+  int64_t attachments_left_ = kAttachmentsMax;
+};
+
+}  // namespace
+
+Documents extract_file(const std::filesystem::path& path,
+                       std::string_view name,
+                       const ExtractOptions& options) {
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  struct stat status {};
+  if (!file.is_open() || fstat(file.get(), &status) != 0) {
+    return Unexpected{std::string("the file cannot be opened: ") + strerror(errno)};
+  }
+  if (!S_ISREG(status.st_mode)) return Unexpected{"this is not a regular file"};
+  if (status.st_size == 0) return Unexpected{"the file is empty"};
+  if (status.st_size > options.limits.input_bytes_max) {
+    return Unexpected{"the file is larger than " +
+                      std::to_string(options.limits.input_bytes_max >> 20) + " MiB"};
+  }
+  return FileExtractor(options).extract(
+      {.fd = file.get(), .name = one_line(to_valid_utf8(name)), .format = options.format},
+      /*depth=*/0);
+}
+
+}  // namespace widenet::ingest

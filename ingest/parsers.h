@@ -1,0 +1,29 @@
+// One parser for each format.  All take a file's bytes and its name (for titles) and give its
+// documents or the reason why not; extract() chooses among them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "ingest/document.h"
+
+namespace widenet::ingest {
+
+using Parsed = Result<Extraction>;
+
+Parsed parse_txt(std::string_view bytes, std::string_view name);
+Parsed parse_md(std::string_view bytes, std::string_view name);
+Parsed parse_html(std::string_view bytes, std::string_view name);
+Parsed parse_pdf(std::string_view bytes, std::string_view name);
+Parsed parse_docx(std::string_view bytes, std::string_view name);
+Parsed parse_csv(std::string_view bytes, std::string_view name);
+Parsed parse_tsv(std::string_view bytes, std::string_view name);
+Parsed parse_json(std::string_view bytes, std::string_view name);
+Parsed parse_jsonl(std::string_view bytes, std::string_view name);
+Parsed parse_eml(std::string_view bytes, std::string_view name);
+
+// HTML that is already decoded, as in a mail: only its text.
+std::string text_of_html(std::string_view html);
+
+}  // namespace widenet::ingest

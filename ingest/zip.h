@@ -1,0 +1,26 @@
+// Reading chosen entries of a ZIP archive in memory, by libarchive, with bounds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace widenet::ingest {
+
+struct ZipLimits {
+  int64_t entries_max = 10'000;
+  int64_t bytes_max = int64_t{256} << 20;  // unpacked, all wanted entries together
+};
+
+// The entries whose names `wants` accepts, by name.  Names are only compared, never opened as
+// paths.  Refuses damaged and encrypted archives, and those that unpack to more than the limits.
+Result<std::map<std::string, std::string>> read_zip(
+    std::string_view bytes,
+    const std::function<bool(std::string_view name)>& wants,
+    const ZipLimits& limits = {});
+
+}  // namespace widenet::ingest
