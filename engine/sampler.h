@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/tokenizer.h"
@@ -17,7 +18,7 @@ struct SamplingOptions {
   uint64_t seed = 0;
 };
 
-// One per generation.  The same options and the same logits give the same tokens on every machine.
+// One per generation.  The same options and the same logits give the same tokens on every run.
 class Sampler {
  public:
   // Throws std::invalid_argument unless temperature >= 0 and 0 < top_p <= 1.
@@ -30,11 +31,17 @@ class Sampler {
   static TokenId argmax(std::span<const float> logits);
 
  private:
+  struct Candidate {
+    double weight;
+    TokenId token;
+  };
+
   double next_uniform();  // [0, 1)
+  void weigh(std::span<const float> logits, double largest);
 
   SamplingOptions options_;
   uint64_t state_;
-  std::vector<std::pair<float, TokenId>> candidates_;
+  std::vector<Candidate> candidates_;  // kept between calls for its memory
 };
 
 // Finds stop strings in streamed text, also across the pieces it comes in.
@@ -55,6 +62,8 @@ class StopStrings {
   std::string finish();
 
  private:
+  size_t unsure_bytes() const;
+
   std::vector<std::string> stops_;
   std::string held_;
   bool stopped_ = false;

@@ -16,6 +16,8 @@ namespace widenet::engine {
 
 using TokenId = int32_t;
 
+struct TokenizerState;
+
 // Text becomes tokens in three steps: special tokens are cut out (only when asked), the rest is
 // split by the file's regular expressions, and each piece is merged byte pair by byte pair.
 // Every byte string encodes, and decode(encode(s)) == s.  Neither BOS nor EOS is added.
@@ -51,10 +53,9 @@ class Tokenizer {
   int64_t vocab_size() const;
 
  private:
-  struct State;
-  explicit Tokenizer(std::unique_ptr<const State> state);
+  explicit Tokenizer(std::unique_ptr<const TokenizerState> state);
 
-  std::unique_ptr<const State> state_;
+  std::unique_ptr<const TokenizerState> state_;
 };
 
 // Turns a stream of tokens into a stream of text that is cut only between characters.
