@@ -2,7 +2,10 @@
 #include "cli/commands.h"
 
 int main(int argc, char** argv) {
+  using namespace widenet::cli;  // NOLINT(google-build-using-namespace): a list of its functions
   CLI::App app("widenet-engine runs a DeepSeek-V4 checkpoint.", "widenet-engine");
   app.require_subcommand(1);
-  return widenet::cli::run_main(app, argc, argv);
+  add_generate_command(app);
+  add_tokenize_command(app);
+  return run_main(app, argc, argv);
 }
