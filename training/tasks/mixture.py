@@ -1,0 +1,183 @@
+"""Samples for a training step: which tasks, how long, in what proportion.  Everything follows from the seed."""
+import random
+
+import numpy
+
+from tasks import needles, prose, records
+from tasks import values as v
+from tasks.prompt import WEIGHT_TEXT, Document, Turn, conversation, labels
+
+SYSTEM_TOKENS = 80  # what system text, fences and the first question's frame take, about
+
+
+class Haystack:
+    """Running text as one array of token ids, documents separated by EOS."""
+
+    def __init__(self, tokenizer, path):
+        self.tokenizer = tokenizer
+        self.ids = numpy.memmap(path, dtype=numpy.uint16, mode="r")
+        self.words = None
+
+    def cut(self, r, n_tokens):
+        """About n_tokens from one place, whole lines if they allow it."""
+        for _ in range(8):
+            start = r.randrange(max(1, len(self.ids) - n_tokens - 64))
+            window = self.ids[start:start + n_tokens + 64]
+            breaks = [i for i in range(min(64, len(window))) if self.is_break(int(window[i]))]
+            begin = breaks[0] + 1 if breaks else 0
+            piece = window[begin:begin + n_tokens]
+            if not (piece == 1).any():
+                return [int(i) for i in piece]
+        return [int(i) for i in piece if i > 7]
+
+    def is_break(self, token):
+        return b"\n" in self.tokenizer.bytes_of[token]
+
+    def common_words(self, count=6000):
+        """Lower-case words for keys, the same ones each time."""
+        if self.words is None:
+            text = self.tokenizer.decode(self.ids[:600_000])
+            found = sorted({w for w in text.split() if w.isalpha() and w.islower() and 3 < len(w) < 11})
+            self.words = random.Random(3).sample(found, min(count, len(found)))
+        return self.words
+
+
+class Mixture:
+    def __init__(self, tokenizer, haystack):
+        self.tokenizer, self.haystack = tokenizer, haystack
+
+    def sample(self, r, length, kinds):
+        """(ids, weights) of exactly `length` tokens of a task drawn from kinds {name: share}."""
+        ids, weights = [], []
+        kind = r.choices(list(kinds), kinds.values())[0]
+        while length - len(ids) > 110:  # what is left after one conversation begins another
+            made = getattr(self, kind)(r, length - len(ids))
+            if made is None:
+                kind = r.choices(list(kinds), kinds.values())[0]
+                continue
+            ids, weights = ids + made[0], weights + made[1]
+        lacking = max(length - len(ids), 0)
+        return ids[:length] + [1] * lacking, weights[:length] + [0.0] * lacking
+
+    def text(self, r, length):
+        ids = self.haystack.cut(r, length)
+        return ids, [3 * WEIGHT_TEXT] * len(ids)
+
+    def repeats(self, r, length):
+        """Random tokens, then stretches of them again: what teaches copying first."""
+        n = r.choice((length // 4, length // 2, length // 2))
+        pool = [r.randrange(264, 8192) for _ in range(r.choice((300, 3000)))]
+        ids = [r.choice(pool) for _ in range(n)]
+        weights = [0.0] * n
+        while len(ids) < length:
+            start, size = r.randrange(n), r.randint(8, 40)
+            again = ids[start:min(start + size, n)]
+            if len(again) > 2:
+                ids += again + [r.choice((0, 2, 3))]
+                weights += [0.0, 0.0] + [1.0] * (len(again) - 2) + [0.0]
+        return ids, weights
+
+    def lookups(self, r, length):
+        """Key-value lists."""
+        count = r.randint(2, max(3, (length - SYSTEM_TOKENS) // 45))
+        lines, turns, absent = needles.spelled_pairs(r, count, self.haystack.common_words())
+        return self.converse(r, length, [(Document(r.choice(("values", "settings.json", "list", "keys.txt")), ["\n".join(lines)]), turns, absent)])
+
+    def tables(self, r, length):
+        return self.converse(r, length, [self.table(r, length - SYSTEM_TOKENS)])
+
+    def papers(self, r, length):
+        """Several business papers, one of them often a table or a piece of running text."""
+        budget, made = (length - SYSTEM_TOKENS) * r.uniform(0.35, 0.75), []
+        while budget > 40:
+            part = r.random()
+            size = budget * r.choice((0.3, 0.5, 1.0))
+            if part < 0.3:
+                made.append(self.table(r, size))
+            elif part < 0.45:
+                made.append(records.cards(r, r.randint(1, max(1, int(size // 90))), r.randint(3, 7)))
+            elif part < 0.7:
+                made.append(records.notes(r, r.randint(1, max(1, int(size // 60))), r.randint(1, 3)))
+            elif part < 0.92 or not made:
+                made.append(prose.paper(r, r.randint(2, max(2, min(9, int(size // 28))))))
+            else:
+                made.append((self.prose_document(r, int(size)), [], None))
+            budget -= sum(len(self.tokenizer.encode(p)) if isinstance(p, str) else len(p) for p in made[-1][0].passages)
+        return self.converse(r, length, made)
+
+    def needles(self, r, length):
+        """Sentences dropped into running text, one or several documents."""
+        words = self.haystack.common_words()
+        count = r.randint(1, max(1, min(24, (length - SYSTEM_TOKENS) // 120)))
+        made = [needles.needle(r, words) for _ in range(count)]
+        room = max(40, length - SYSTEM_TOKENS - count * 95)
+        n_documents = 1 if room < 400 else r.randint(1, 4)
+        documents, turns = [], []
+        for index in range(n_documents):
+            mine = made[index::n_documents]
+            document = self.prose_document(r, int(room * r.uniform(0.5, 1.0)) // n_documents)
+            self.insert(r, document, [line for line, _, _ in mine])
+            documents.append((document, [turn for _, turn, _ in mine], None))
+        absent = [turn for _, _, turn in made]
+        return self.converse(r, length, documents, absent=lambda: r.choice(absent))
+
+    def clozes(self, r, length):
+        """Half a sentence asked, the sentence copied."""
+        ids = self.haystack.cut(r, int((length - SYSTEM_TOKENS) * r.uniform(0.3, 0.7)))
+        text = self.tokenizer.decode(ids)
+        found = [needles.cloze(r, text) for _ in range(4)]
+        turns = {turn.evidence[0]: turn for turn in found if turn}
+        document = Document(self.title(r, ids), [text])
+        other = needles.cloze(r, self.tokenizer.decode(self.haystack.cut(r, 200)))
+        absent = (lambda: Turn(other.question, [])) if other else None
+        return self.converse(r, length, [(document, list(turns.values()), absent)]) if turns else None
+
+    def table(self, r, size):
+        fields = r.randint(2, 6)
+        return records.table(r, max(1, int(size * r.uniform(0.3, 0.65) / (9 * (fields + 1)))), fields)
+
+    def title(self, r, ids):
+        first = self.tokenizer.decode(ids[:8]).strip().split("\n")[0]
+        return first if first and r.random() < 0.6 else r.choice((v.code(r, "DOC"), v.invented_word(r), v.project(r)))
+
+    def prose_document(self, r, size):
+        ids = self.haystack.cut(r, max(24, size))
+        return Document(self.title(r, ids), [ids])
+
+    def insert(self, r, document, lines):
+        """Puts each line between two lines or sentences of the document's running text."""
+        ids = document.passages[0]
+        places = [i + 1 for i, token in enumerate(ids) if self.is_gap(token)] or [len(ids)]
+        cuts = sorted(r.choice(places) for _ in lines)
+        pieces, start = [], 0
+        for cut, line in zip(cuts, lines):
+            pieces += ids[start:cut] + self.tokenizer.encode(self.spaced(ids, cut, line))
+            start = cut
+        document.passages[0] = pieces + ids[start:]
+
+    def is_gap(self, token):
+        text = self.tokenizer.bytes_of[token]
+        return b"\n" in text or text in (b".", b"?", b"!")
+
+    def spaced(self, ids, cut, line):
+        on_new_line = cut == 0 or b"\n" in self.tokenizer.bytes_of[ids[cut - 1]]
+        return f"{line}\n" if on_new_line else f" {line}"
+
+    def converse(self, r, length, made, absent=None, absent_share=0.15):
+        """A conversation about the documents: all their turns in random order, some unanswerable ones among them."""
+        turns = [turn for _, own, _ in made for turn in own]
+        r.shuffle(turns)
+        makers = [absent] if absent else [maker for _, _, maker in made if maker]
+        for _ in range(1 + int(len(turns[:12]) * absent_share * 2)):
+            if makers and r.random() < 0.5:
+                turns.insert(r.randrange(min(len(turns), 6) + 1), r.choice(makers)())
+        order = list(made)
+        r.shuffle(order)
+        numbers = labels(r, len(order))
+        return conversation(self.tokenizer, [(n, document) for n, (document, _, _) in zip(numbers, order)], turns[:40], length)
+
+    def batch(self, seed, n_rows, length, kinds):
+        """(ids, weights): [n_rows, length] arrays."""
+        r = random.Random(seed)
+        rows = [self.sample(r, length, kinds) for _ in range(n_rows)]
+        return numpy.array([ids for ids, _ in rows], dtype=numpy.int64), numpy.array([w for _, w in rows], dtype=numpy.float32)

@@ -1,0 +1,245 @@
+"""Trains nano by a recipe: resumable, bounded in time, on a CPU or on one or two GPUs.
+
+    python3 training/train.py training/configs/nano-cpu.toml --minutes 60
+    torchrun --nproc-per-node 2 training/train.py training/configs/nano.toml --minutes 9
+
+The recipe divides its total minutes into stages (length, rows, task mixture).  State is kept in the
+recipe's work folder, so that the same command goes on where the last one stopped.
+"""
+import argparse
+import collections
+import concurrent.futures
+import json
+import multiprocessing
+import os
+import pathlib
+import signal
+import sys
+import time
+import tomllib
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import model as v4
+import optimiser
+from tasks.mixture import Haystack, Mixture
+from tokenizer import Tokenizer
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+_mixture = None  # one a worker process
+
+
+def open_mixture(recipe):
+    global _mixture
+    tokenizer = Tokenizer(ROOT / recipe["tokenizer"])
+    _mixture = Mixture(tokenizer, Haystack(tokenizer, ROOT / recipe["haystack"]))
+    return _mixture
+
+
+def make_batch(arguments):
+    return _mixture.batch(*arguments)
+
+
+class Batches:
+    """Batches by number, made ahead by worker processes where there are any."""
+
+    def __init__(self, recipe, workers):
+        self.pool = None
+        if workers:
+            self.pool = concurrent.futures.ProcessPoolExecutor(
+                workers, multiprocessing.get_context("spawn"), initializer=open_mixture, initargs=(recipe,))
+            self.ahead, self.queue = 2 * workers, collections.OrderedDict()
+        else:
+            open_mixture(recipe)
+
+    def get(self, first_seed, stride, stage):
+        """The batch of seed first_seed; those of first_seed + stride, ... are made ready."""
+        wanted = lambda seed: (seed, stage["rows"], stage["length"], tuple(sorted(stage["kinds"].items())))
+        as_call = lambda key: (key[0], key[1], key[2], dict(key[3]))
+        if not self.pool:
+            return make_batch(as_call(wanted(first_seed)))
+        for n in range(self.ahead):
+            key = wanted(first_seed + n * stride)
+            if key not in self.queue:
+                self.queue[key] = self.pool.submit(make_batch, as_call(key))
+        made = self.queue.pop(wanted(first_seed)).result()
+        for key in [k for k in self.queue if k[1:] != wanted(0)[1:] or k[0] < first_seed]:
+            self.queue.pop(key).cancel()
+        return made
+
+    def close(self):
+        if self.pool:
+            self.pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Trainer:
+    def __init__(self, recipe, device):
+        self.recipe, self.device = recipe, device
+        self.rank = dist.get_rank() if dist.is_initialized() else 0
+        self.world = dist.get_world_size() if dist.is_initialized() else 1
+        torch.manual_seed(recipe["seed"])
+        self.model = v4.Model(v4.Config(ROOT / recipe["architecture"])).to(device).train()
+        self.muon, self.adam = optimiser.split(self.model, recipe["lr_muon"], recipe["lr_adam"])
+        self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self.work = ROOT / recipe["work"]
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.state_path = self.work / "state.pt"
+        if self.state_path.exists():
+            self.load()
+
+    def load(self):
+        state = torch.load(self.state_path, map_location=self.device)
+        self.model.load_state_dict(state["model"])
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+        self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        self.log(event="resumed")
+
+    def save(self):
+        if self.rank:
+            return
+        temporary = self.state_path.with_suffix(".new")
+        torch.save({"model": self.model.state_dict(), "muon": self.muon.state_dict(), "adam": self.adam.state_dict(),
+                    "step": self.step, "tokens": self.tokens, "seconds": self.seconds}, temporary)
+        temporary.rename(self.state_path)
+
+    def log(self, **figures):
+        if self.rank == 0:
+            line = json.dumps(dict(step=self.step, tokens=self.tokens, seconds=round(self.seconds)) | figures)
+            print(line, flush=True)
+            with open(self.work / "log.jsonl", "a") as file:
+                file.write(line + "\n")
+
+    @property
+    def progress(self):
+        return self.seconds / (60 * self.recipe["minutes"])
+
+    def stage(self):
+        done = 0.0
+        for stage in self.recipe["stage"]:
+            done += stage["share"]
+            if self.progress < done:
+                return stage
+        return self.recipe["stage"][-1]
+
+    def set_learning_rates(self):
+        warm = min(1.0, (self.step + 1) / self.recipe["warmup_steps"])
+        decay_from = self.recipe["decay_from"]
+        decay = max(self.recipe["lr_floor"], 1 - max(0.0, self.progress - decay_from) / (1 - decay_from))
+        for optimizer, rate in ((self.muon, self.recipe["lr_muon"]), (self.adam, self.recipe["lr_adam"])):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * warm * decay
+
+    def loss(self, ids, weights, stage):
+        """(loss, figures) of one batch; the head is multiplied only where there is something to learn."""
+        mode = v4.Numerics(torch.bfloat16, self.progress >= self.recipe["quantised_from"])
+        attending = v4.Attending(sparse=stage["sparse"], chunk=stage.get("chunk", 0), train_index=stage["train_index"],
+                                 remember=stage.get("remember", True))
+        keep = self.recipe["text_keep"]
+        is_text = weights < 1
+        weights = torch.where(is_text & (torch.rand_like(weights) >= keep), torch.zeros_like(weights), weights)
+        weights = torch.where(is_text, weights / keep, weights)
+
+        streams, index_loss = self.model.streams(ids, mode, attending)
+        ce, right, answers = self.cross_entropy(self.model.hidden(streams), ids, weights, ahead=1)
+        total = ce[0] + self.recipe["index_weight"] * index_loss
+        figures = dict(answer=ce[1], text=ce[2], right=right, index=index_loss)
+        if self.progress >= self.recipe["mtp_from"]:
+            rows = max(1, round(ids.shape[0] * self.recipe["mtp_share"]))
+            drafted = self.model.drafted(streams[:rows], ids[:rows], mode, attending)
+            mtp, figures["drafted"], _ = self.cross_entropy(drafted, ids[:rows], weights[:rows], ahead=2)
+            total = total + self.recipe["mtp_weight"] * mtp[0]
+        return total, figures
+
+    def cross_entropy(self, hidden, ids, weights, ahead):
+        """((weighted mean, mean over answers, mean over text), share of answer tokens right, which are answers)"""
+        targets, weights = ids[:, ahead:].flatten(), weights[:, ahead:].flatten()
+        at = weights.nonzero().squeeze(1)
+        logits = self.model.head(hidden[:, :-ahead].flatten(0, 1)[at]).float()
+        ce, weights, targets = F.cross_entropy(logits, targets[at], reduction="none"), weights[at], targets[at]
+        answers = weights == 1
+        mean = lambda values, mask: (values.detach() * mask).sum() / mask.sum().clamp(min=1)
+        with torch.no_grad():
+            right = mean((logits.argmax(-1) == targets).float(), answers)
+        return ((ce * weights).sum() / weights.sum(), mean(ce, answers), mean(ce, ~answers)), right, answers
+
+    def reduce_gradients(self):
+        if self.world == 1:
+            return
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        flat = torch._utils._flatten_dense_tensors(gradients)
+        dist.all_reduce(flat, op=dist.ReduceOp.AVG)
+        for gradient, reduced in zip(gradients, torch._utils._unflatten_dense_tensors(flat, gradients)):
+            gradient.copy_(reduced)
+        for module in self.model.modules():
+            if isinstance(module, v4.MixtureOfExperts):
+                dist.all_reduce(module.load)
+
+    def one_step(self, batches):
+        stage, started = self.stage(), time.time()
+        ids, weights = (torch.from_numpy(array).to(self.device)
+                        for array in batches.get(self.step * self.world + self.rank + 1_000_000 * self.recipe["seed"], self.world, stage))
+        self.set_learning_rates()
+        loss, figures = self.loss(ids, weights, stage)
+        loss.backward()
+        self.reduce_gradients()
+        torch.nn.utils.clip_grad_norm_(self.adam.param_groups[0]["params"], 1.0)
+        self.muon.step()
+        self.adam.step()
+        self.muon.zero_grad(set_to_none=True)
+        self.adam.zero_grad(set_to_none=True)
+        self.model.balance(self.recipe["balance_rate"])
+        self.step += 1
+        self.tokens += ids.numel() * self.world
+        if self.step % self.recipe["log_every"] == 0:
+            figures = {name: round(float(value), 4) for name, value in figures.items()}
+            self.log(length=stage["length"], **figures)
+        self.seconds += self.same_everywhere(time.time() - started)
+
+    def same_everywhere(self, seconds):
+        """All ranks must agree on the time, or they would part at a stage's end."""
+        if self.world == 1:
+            return seconds
+        shared = torch.tensor([seconds], device=self.device)
+        dist.broadcast(shared, 0)
+        return float(shared)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("recipe")
+    parser.add_argument("--minutes", type=float, required=True, help="stop, with the state saved, after so long")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches")
+    parser.add_argument("--save-every", type=float, default=5, help="minutes")
+    arguments = parser.parse_args()
+    started = time.time()
+    recipe = tomllib.loads(pathlib.Path(arguments.recipe).read_text())
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_device(device)
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    trainer = Trainer(recipe, device)
+    batches = Batches(recipe, arguments.workers)
+    stopping = []
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
+    saved = time.time()
+    trainer.log(event="started", parameters=sum(p.numel() for p in trainer.model.parameters()))
+    while not stopping and trainer.progress < 1 and time.time() - started < 60 * arguments.minutes:
+        trainer.one_step(batches)
+        if time.time() - saved > 60 * arguments.save_every:
+            trainer.save()
+            saved = time.time()
+    trainer.save()
+    trainer.log(event="stopped", progress=round(trainer.progress, 4))
+    batches.close()
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
