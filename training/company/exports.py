@@ -3,7 +3,7 @@ import datetime
 import random
 
 from papers_trade import invoice_number
-from world import CUSTOMERS, INVOICED, ORDERS, PRODUCTS, STAFF, SUPPLIER, SUPPLIERS, money, plus
+from world import CUSTOMERS, INVOICED, ORDERS, PRODUCTS, STAFF, SUPPLIER, SUPPLIERS, plus
 
 OPPORTUNITIES = [  # number, account, name, stage, value, probability, close, next step
     ("OP-771", "C-2001", "Breakfast bonus 2025 for nine hotels", "won", 148000, 100, "2025-02-21", "first review on 1 July"),

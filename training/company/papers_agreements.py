@@ -74,7 +74,7 @@ together."""),
 def general_clauses(s):
     number = int(s.id[2:])
     return [
-        ("Title and risk", f"""Risk passes when the goods are set down on the Buyer's dock and signed for. Title passes on payment. Until then the Buyer stores
+        ("Title and risk", """Risk passes when the goods are set down on the Buyer's dock and signed for. Title passes on payment. Until then the Buyer stores
 the goods so that they can be told apart, insures them, and may sell them in the ordinary course of trade."""),
         ("Delivery and shortage", f"""Deliveries are booked with the depot's goods-in desk the day before. A shortage or visible damage is noted on the delivery note; a
 hidden one is reported within {2 + number % 4} working days of its discovery. The Supplier replaces short goods with the next delivery or credits them, as the Buyer prefers."""),

@@ -1,6 +1,6 @@
 """Invoices, goods-return authorisations, recall notices, credit decisions (PDF) and price-variation letters (DOCX)."""
 from papers_agreements import cost, currency, slug
-from world import CUSTOMER, DEPOTS, INVOICED, PRODUCT, SUPPLIER, day, money, plus, vat_rate
+from world import CUSTOMER, INVOICED, PRODUCT, SUPPLIER, day, money, plus, vat_rate
 
 DAYS_OF_TERMS = {"7 days": 7, "14 days": 14, "21 days": 21, "30 days": 30, "45 days": 45, "payment in advance": 0}
 
