@@ -160,7 +160,7 @@ NEAR_MISSES = [
     ("Which driver delivered the goods of invoice TI-88115?", "TI-88115", ["driver"], "invoices/TI-88115-the-old-forge-inn.pdf"),
     ("How heavy are the goods that invoice TI-88129 bills?", "TI-88129", ["weight", "kg"], "invoices/TI-88129-aldermoor-schools-catering.pdf"),
     ("How much did the courier for return RGA-3048 cost?", "RGA-3048", ["courier", "freight"], "returns/RGA-3048.pdf"),
-    ("What temperature was written on the pails of return RGA-3014?", "RGA-3014", ["degrees", "temperature"], "returns/RGA-3014.pdf"),
+    ("What temperature was measured in the cartons of return RGA-3014?", "RGA-3014", ["degrees", "temperature"], "returns/RGA-3014.pdf"),
     ("Which newspaper printed the herring recall?", "PR-2025-01", ["newspaper", "press"], "recalls/recall-2025-01-herring.pdf"),
     ("How much compensation did users of the recalled curry powder receive?", "PR-2025-02", ["compensation"], "recalls/recall-2025-02-curry-powder.pdf"),
     ("Which credit score does decision CD-0207 quote when it raises The Old Forge Inn's limit?", "CD-0207", ["score", "rating"], "credit/CD-0207-the-old-forge-inn.pdf"),
