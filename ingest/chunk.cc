@@ -133,9 +133,9 @@ class Chunker {
   }
 
   void add_sentences(size_t start, size_t end) {
-    // To ICU a newline ends a sentence; those inside a wrapped paragraph do not.
+    // To ICU a newline ends a sentence; those of this paragraph do not.
     std::string paragraph(text_.substr(start, end - start));
-    std::replace(paragraph.begin(), paragraph.end() - 2, '\n', ' ');
+    std::replace(paragraph.begin(), paragraph.end(), '\n', ' ');
     UErrorCode status = U_ZERO_ERROR;
     UText* source =
         utext_openUTF8(nullptr, paragraph.data(), static_cast<int64_t>(paragraph.size()), &status);

@@ -134,7 +134,9 @@ class Writer {
   void list_item(const xmlNode* node, int depth) {
     end_line();
     item_mark_ = "- ";
+    ++lists_;
     children(node, depth);
+    --lists_;
     item_mark_ = {};
     end_line();
   }
@@ -226,14 +228,16 @@ class Writer {
     out_.end_line();
     pending_blank_ = false;
   }
+  // Inside a list, blocks are lines, so that the list stays one paragraph.
   void end_block() {
-    out_.end_paragraph();
+    lists_ > 0 ? out_.end_line() : out_.end_paragraph();
     pending_blank_ = false;
   }
 
   TextBuilder& out_;
   bool in_pre_ = false;
   bool pending_blank_ = false;
+  int lists_ = 0;
   std::string_view item_mark_;  // of a list item that has no text yet
 };
 

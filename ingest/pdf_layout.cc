@@ -162,40 +162,55 @@ void count_labels(std::vector<Block>& blocks) {
   }
 }
 
-// The x between columns of prose: a gap between two paragraphs of at least three lines that stand
-// beside each other.
-std::vector<float> gutters_of(const std::vector<Block>& blocks) {
+// The gaps between columns of prose, and the height between which there are columns.
+struct Gutters {
+  std::vector<float> x;
+  float top = kCoordinateMax;
+  float bottom = 0;
+
+  bool are_beside(const Box& box) const { return middle_of(box) > top && middle_of(box) < bottom; }
+
+  bool are_crossed_by(const Box& box) const {
+    return std::any_of(x.begin(), x.end(),
+                       [&](float at) { return box.left < at - 2 && box.right > at + 2; });
+  }
+};
+
+// Where two paragraphs of at least three lines stand beside each other.
+Gutters gutters_of(const std::vector<Block>& blocks) {
   constexpr size_t kParagraphsMax = 400;  // the comparison is of all pairs
   std::vector<const Block*> paragraphs;
   for (const Block& block : blocks) {
     if (block.is_prose() && block.lines.size() >= 3) paragraphs.push_back(&block);
   }
-  std::vector<float> gutters;
+  Gutters gutters;
   if (paragraphs.size() > kParagraphsMax) return gutters;
   for (const Block* left : paragraphs) {
     for (const Block* right : paragraphs) {
       const float shared =
           std::min(left->box.bottom, right->box.bottom) - std::max(left->box.top, right->box.top);
       const float shorter = std::min(height_of(left->box), height_of(right->box));
-      const bool beside = left->box.right < right->box.left && shared > shorter / 2;
-      if (beside) gutters.push_back((left->box.right + right->box.left) / 2);
+      if (left->box.right >= right->box.left || shared <= shorter / 2) continue;
+      gutters.x.push_back((left->box.right + right->box.left) / 2);
+      gutters.top = std::min({gutters.top, left->box.top, right->box.top});
+      gutters.bottom = std::max({gutters.bottom, left->box.bottom, right->box.bottom});
     }
   }
-  std::sort(gutters.begin(), gutters.end());
+  std::sort(gutters.x.begin(), gutters.x.end());
   // Gaps of one gutter differ a little from paragraph to paragraph.
   const auto near = [](float a, float b) { return b - a < 30; };
-  gutters.erase(std::unique(gutters.begin(), gutters.end(), near), gutters.end());
+  gutters.x.erase(std::unique(gutters.x.begin(), gutters.x.end(), near), gutters.x.end());
   return gutters;
 }
 
 // Blocks in the order in which they are read, cut into regions that are each read by rows.
 std::vector<std::vector<const Block*>> regions_of(const std::vector<Block>& blocks,
-                                                  const std::vector<float>& gutters) {
+                                                  const Gutters& gutters) {
   std::vector<const Block*> ordered = pointers_to(blocks);
   std::stable_sort(ordered.begin(), ordered.end(),
                    [](const Block* a, const Block* b) { return a->box.top < b->box.top; });
   std::vector<std::vector<const Block*>> regions;
-  std::vector<std::vector<const Block*>> columns(gutters.size() + 1);
+  std::vector<std::vector<const Block*>> columns(gutters.x.size() + 1);
   bool in_full_width = false;
   const auto end_band = [&] {
     for (auto& column : columns) {
@@ -203,15 +218,15 @@ std::vector<std::vector<const Block*>> regions_of(const std::vector<Block>& bloc
     }
   };
   for (const Block* block : ordered) {
-    const bool is_full_width = std::any_of(gutters.begin(), gutters.end(), [&](float x) {
-      return block->box.left < x - 2 && block->box.right > x + 2;
-    });
+    const bool is_full_width =
+        !gutters.are_beside(block->box) || gutters.are_crossed_by(block->box);
     if (is_full_width != in_full_width) end_band();
     in_full_width = is_full_width;
     const float middle = (block->box.left + block->box.right) / 2;
     const auto column =
-        is_full_width ? 0
-                      : std::lower_bound(gutters.begin(), gutters.end(), middle) - gutters.begin();
+        is_full_width
+            ? 0
+            : std::lower_bound(gutters.x.begin(), gutters.x.end(), middle) - gutters.x.begin();
     columns[static_cast<size_t>(column)].push_back(block);
   }
   end_band();
@@ -304,12 +319,12 @@ class PageWriter {
   }
 
   void write_cells(const std::vector<Cell>& cells) {
-    const bool labelled =
-        cells.size() == 2 && (cells[0].back()->text.ends_with(':') ||
-                              (cells[0].size() == 1 && is_item_mark(cells[0][0]->text) &&
-                               begins_with_letter(cells[1][0]->text)));
+    const bool is_item = cells.size() == 2 && cells[0].size() == 1 &&
+                         is_item_mark(cells[0][0]->text) && begins_with_letter(cells[1][0]->text);
+    bool is_labelled = is_item;
     for (const Cell& cell : cells) {
-      if (&cell != &cells.front()) out_.add(labelled ? " " : " | ");
+      if (&cell != &cells.front()) out_.add(is_labelled ? " " : " | ");
+      is_labelled = is_item || cell.back()->text.ends_with(':');
       for (const LayoutWord* word : cell) {
         if (word != cell.front()) out_.blank();
         write_word(word->text, word->box);

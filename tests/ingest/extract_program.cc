@@ -27,8 +27,8 @@ int try_forbidden(Rights rights) {
   const bool leaves = setsid() >= 0 || setpgid(0, 0) == 0;
   const pid_t child = rights == Rights::parse_only ? fork() : -1;
   if (child == 0) _exit(0);
-  std::fprintf(stderr, "widenet extract: reads %d writes %d connects %d leaves %d forks %d\n", reads,
-               writes, connects, leaves, child > 0);
+  std::fprintf(stderr, "widenet extract: reads %d writes %d connects %d leaves %d forks %d\n",
+               reads, writes, connects, leaves, child > 0);
   return 1;
 }
 
