@@ -13,20 +13,20 @@
 
 namespace widenet::engine {
 
-// Order and case are the tokenizer's business; the vectors know nothing of order.  It runs at the
-// speed of memory: tens of megabytes of text a second on one core.
+// Case is the tokenizer's business; of order the vectors know nothing.  It runs at the speed of
+// memory: tens of megabytes of text a second on one core.
 //
 // A model is a folder with tokenizer.json, config.json ({"model_type": "widenet_static_embedding",
 // "vocab_size", "hidden_size", "tokenizer_sha256"}) and model.safetensors:
 //
-//   embedding.weight   [vocab_size, hidden_size]   I8 (with embedding.scale), F16, BF16 or F32
-//   embedding.scale    [vocab_size]                F32, for I8 only
-//   token_weight       [vocab_size]                F32
+//   embedding.weight   [vocab_size, hidden_size]   I8
+//   embedding.scale    [vocab_size]                F32: a token's weight in the mean, over 127
 //
 // Immutable once loaded; const methods may run on any number of threads.
 class Embedder {
  public:
-  // Throws ModelError naming the file or tensor at fault.
+  // Throws ModelError naming the file or tensor at fault, also if tokenizer.json is not the one
+  // that it was trained with.
   static std::unique_ptr<Embedder> load(const std::filesystem::path& folder);
 
   int64_t dim() const { return dim_; }
@@ -51,7 +51,7 @@ class Embedder {
   int64_t vocab_size_ = 0;
   std::string fingerprint_;
   std::string tokenizer_sha256_;
-  std::vector<float> vectors_;  // [vocab_size, dim]; each row already times its token's weight
+  std::vector<float> vectors_;  // [vocab_size, dim]; each row times its scale
 };
 
 }  // namespace widenet::engine
