@@ -8,14 +8,6 @@
 namespace widenet::cli {
 namespace {
 
-std::vector<std::filesystem::path> usual_places() {
-  std::vector<std::filesystem::path> places = {std::filesystem::path("models") / "nano"};
-  std::error_code error;
-  const auto executable = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error) places.push_back(executable.parent_path() / "models" / "nano");
-  return places;
-}
-
 bool holds_model(const std::filesystem::path& directory) {
   std::error_code error;
   return std::filesystem::is_regular_file(directory / "config.json", error);
@@ -40,9 +32,17 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
       ->capture_default_str();
 }
 
+std::vector<std::filesystem::path> model_places() {
+  std::vector<std::filesystem::path> places = {std::filesystem::path("models") / "nano"};
+  std::error_code error;
+  const auto executable = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) places.push_back(executable.parent_path() / "models" / "nano");
+  return places;
+}
+
 std::filesystem::path find_model(const ModelOptions& options) {
   const auto places =
-      options.model.empty() ? usual_places() : std::vector<std::filesystem::path>{options.model};
+      options.model.empty() ? model_places() : std::vector<std::filesystem::path>{options.model};
   std::string looked;
   for (const auto& place : places) {
     if (holds_model(place)) return place;

@@ -1,7 +1,7 @@
 #include "library/ingest_job.h"
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -137,17 +137,20 @@ class Run {
   // The next document, marked as being worked on.
   std::optional<store::Document> take() {
     const std::scoped_lock lock(mutex_);
-    if (is_stopped_ || (options_.is_cancelled && options_.is_cancelled())) return {};
-    if (queue_.empty()) {
-      for (auto& document : store_.queued_documents(kBatch)) queue_.push_back(std::move(document));
+    for (;;) {
+      if (is_stopped_ || (options_.is_cancelled && options_.is_cancelled())) return {};
+      if (queue_.empty()) {
+        for (auto& document : store_.queued_documents(kBatch))
+          queue_.push_back(std::move(document));
+      }
+      if (queue_.empty()) return {};
+      const store::Document document = std::move(queue_.front());
+      queue_.pop_front();
+      if (!store_.begin_processing(document.id)) continue;  // deleted meanwhile
+      progress_.pending = static_cast<int64_t>(queue_.size()) + ++n_running_;
+      report(document);
+      return document;
     }
-    if (queue_.empty()) return {};
-    store::Document document = std::move(queue_.front());
-    queue_.pop_front();
-    store_.begin_processing(document.id);
-    progress_.pending = static_cast<int64_t>(queue_.size()) + ++n_running_;
-    report(document);
-    return document;
   }
 
   void work_on(const store::Document& document) {
@@ -199,6 +202,18 @@ class Run {
   bool is_stopped_ = false;
 };
 
+IngestProgress progress_of(const store::Store& store, store::JobId job) {
+  IngestProgress progress;
+  for (const auto& document : store.documents_of_job(job)) {
+    const bool is_pending = document.state == store::DocumentState::queued ||
+                            document.state == store::DocumentState::processing;
+    const bool has_failed = document.state == store::DocumentState::failed;
+    ++(is_pending ? progress.pending : has_failed ? progress.failed : progress.done);
+    if (document.state == store::DocumentState::processing) progress.document = document;
+  }
+  return progress;
+}
+
 }  // namespace
 
 store::Added add_file(store::Store& store,
@@ -214,15 +229,33 @@ store::Added add_file(store::Store& store,
   return store.add_document(document);
 }
 
-IngestSummary process_queued(store::Store& store,
-                             const TextModel& model,
-                             const IngestOptions& options) {
+std::optional<IngestSummary> process_queued(store::Store& store,
+                                            const TextModel& model,
+                                            const IngestOptions& options) {
   const auto lock = store.try_lock_worker();
-  if (!lock) {
-    throw LibraryError("cannot work on documents in \"" + store.directory().string() +
-                       "\": another process does (it will take them up; see widenet ls)");
-  }
+  if (!lock) return {};
   return Run(store, model, options).work();
+}
+
+IngestSummary run_ingest_job(store::Store& store,
+                             const TextModel& model,
+                             store::JobId id,
+                             const IngestOptions& options) {
+  constexpr auto kPause = std::chrono::milliseconds(200);
+  IngestProgress progress;
+  for (;; std::this_thread::sleep_for(kPause)) {  // while another process works
+    process_queued(store, model, options);
+    progress = progress_of(store, id);
+    const bool is_cancelled = options.is_cancelled && options.is_cancelled();
+    if (progress.pending == 0 || is_cancelled) break;
+    if (options.on_progress) options.on_progress(progress);
+  }
+  auto job = store.job(id);
+  if (job && progress.pending == 0) {
+    job->state = store::JobState::done;
+    store.update_job(*job);
+  }
+  return {.done = progress.done, .failed = progress.failed};
 }
 
 int64_t refresh_tokens(store::Store& store,

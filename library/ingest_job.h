@@ -7,7 +7,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -57,17 +56,20 @@ struct IngestSummary {
   int64_t failed = 0;
 };
 
-// Works on queued documents, those of an interrupted run first, until none is left.  Blocks.  One
-// process at a time does this for a store: throws LibraryError if another does.  A document that
-// fails has its reason in the store; the rest goes on.
-IngestSummary process_queued(store::Store& store,
-                             const TextModel& model,
-                             const IngestOptions& options = {});
+// Works on queued documents, those of an interrupted run first, until none is left.  Blocks.  A
+// document that fails has its reason in the store; the rest goes on.  One process at a time does
+// this for a store: nothing if another does.  Throws StoreError, and ExtractError when no child can
+// be started.
+std::optional<IngestSummary> process_queued(store::Store& store,
+                                            const TextModel& model,
+                                            const IngestOptions& options = {});
 
-class LibraryError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+// Returns when every document of the job is ready or has failed, and marks the job done: works on
+// them, or waits while another process does.
+IngestSummary run_ingest_job(store::Store& store,
+                             const TextModel& model,
+                             store::JobId job,
+                             const IngestOptions& options = {});
 
 // Replaces the tokens of documents whose chunks were tokenised for another model.  Returns how many
 // documents that were.

@@ -1,0 +1,48 @@
+// What the verbs over documents share: opening the store and the model, and saying so when they are
+// not there.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "answer/ask.h"
+#include "cli/commands.h"
+#include "engine/engine.h"
+#include "engine/scheduler.h"
+#include "library/text_model.h"
+#include "store/store.h"
+
+namespace widenet::cli {
+
+// For verbs that need documents.  Throws CommandError if the directory is not there.
+std::unique_ptr<store::Store> open_store(const DataOptions& options);
+
+// Throws CommandError naming the collections that there are.
+store::Collection find_collection(const store::Store& store, const std::string& name);
+
+// The named collection, or all of them if the name is empty.
+std::vector<store::CollectionId> find_scope(const store::Store& store, const std::string& name);
+
+// Tokenizer and embedding: of the model or, where there is none, of the embedding alone.  Null if
+// there is neither and none was asked for.
+std::shared_ptr<const library::TextModel> find_text_model(const ModelOptions& options);
+
+// A model that answers.  Loading takes as long as mapping its weights.
+struct AnsweringModel {
+  AnsweringModel(store::Store& store, const ModelOptions& options);
+
+  std::shared_ptr<const library::TextModel> text;
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<engine::Scheduler> scheduler;
+  std::unique_ptr<answer::Asker> asker;
+};
+
+// Whether a person is looking at stderr.
+bool stderr_is_terminal();
+
+// "1 document", "2 documents"; 12,345.
+std::string counted(int64_t n, const std::string& noun);
+std::string grouped(int64_t n);
+
+}  // namespace widenet::cli
