@@ -1,12 +1,13 @@
 """Trains models/nano-embed: one vector a token; a text is the normalised sum of its tokens' vectors.
 
-    python3 training/embed.py pairs --tokenizer models/nano/tokenizer.json --wikipedia FILE --business FILE \\
-        --books FILE --questions FILE --out training/work/pairs.npz
-    python3 training/embed.py train --pairs training/work/pairs.npz --tokenizer models/nano/tokenizer.json \\
+    python3 training/embed.py passages --tokenizer models/nano/tokenizer.json --wikipedia FILE --business FILE \\
+        --books FILE --questions FILE --out training/work/passages.npz
+    python3 training/embed.py train --passages training/work/passages.npz --tokenizer models/nano/tokenizer.json \\
         --out models/nano-embed
 
 Texts are .zst files of records parted by a line holding U+001E; questions are T0 prompts, one JSON object a line.
-A pair is (something like a query, a passage that answers it).  Training pulls each pair together and pushes the
+A pair is (something like a query, a passage that answers it): a title and heading and their section, a question and
+its passage, a sentence or some of its words and what stands around it; drawn afresh each time.  Training pulls each pair together and pushes the
 other passages of its batch away (InfoNCE, both ways).  Runs on a CPU with torch 1.13 or a GPU with a newer one.
 """
 import argparse
@@ -19,18 +20,15 @@ import re
 import shutil
 import struct
 import subprocess
+import tempfile
 import time
 
 import numpy as np
 
 from tokenizer import Tokenizer
 
-QUERY_TOKENS_MAX, PASSAGE_TOKENS_MAX = 64, 256
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'(A-Z0-9])")
-COMMON = set("""a about after all also an and any are as at be been but by can could did do does for from had has have he her his
-how if in into is it its may more most no not of on one or other our out over said she so some such than that the their them then
-there these they this to two under up was we were what when where which who will with would you your""".split())
-QUESTION_WORDS = ["what is", "what was", "who", "when", "where", "which", "how many", "how", "why", "name of", "what are the"]
+QUERY_TOKENS_MAX, SENTENCE_TOKENS_MAX, PASSAGE_WINDOW = 48, 96, 160
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'(A-Z0-9])|\n+")
 
 
 def records(path, bytes_max):
@@ -40,50 +38,6 @@ def records(path, bytes_max):
     process.kill()
     process.wait()
     return [record.strip() for record in text.split("\x1e") if len(record) > 400]
-
-
-def sentences(paragraph):
-    return [sentence for sentence in SENTENCE_END.split(paragraph) if 25 < len(sentence) < 400]
-
-
-def keywords(sentence, rng):
-    """A query somebody might type who remembers a few words of the sentence."""
-    words = [word for word in re.findall(r"[\w'-]+", sentence) if word.lower() not in COMMON]
-    if len(words) < 2:
-        return sentence
-    chosen = sorted(rng.sample(range(len(words)), min(len(words), rng.randint(2, 6))))
-    query = " ".join(words[i] for i in chosen)
-    return f"{rng.choice(QUESTION_WORDS)} {query}" if rng.random() < 0.6 else query
-
-
-def typed(query, rng):
-    """Queries come in any case, with or without a question mark."""
-    kind = rng.random()
-    if kind < 0.45:
-        query = query.lower()
-    return query + "?" if kind > 0.8 else query
-
-
-def pairs_of_passage(title, heading, passage, rng):
-    """A few ways to ask for one passage."""
-    found = sentences(passage)
-    about = f"{title}\n{passage}" if rng.random() < 0.5 else passage
-    if heading and rng.random() < 0.4:
-        yield typed(f"{title} {heading}", rng), passage
-    elif title and rng.random() < 0.25:
-        yield typed(title, rng), passage
-    if len(found) < 2:
-        return
-    chosen = rng.choice(found)
-    rest = about.replace(chosen, " ", 1)
-    kind = rng.random()
-    if kind < 0.35:      # what stands around a sentence
-        yield typed(chosen, rng), rest
-    elif kind < 0.65:    # a few of its words and the subject, the sentence gone or there
-        subject = f"{title} " if title and rng.random() < 0.5 else ""
-        yield typed(subject + keywords(chosen, rng), rng), rest if rng.random() < 0.5 else about
-    else:                # a few of its words, found in the passage
-        yield typed(keywords(chosen, rng), rng), about
 
 
 def wikipedia_passages(text):
@@ -117,7 +71,7 @@ def book_passages(text):
             yield "", "", passage[:1500]
 
 
-def question_pairs(path):
+def question_passages(path):
     """(question, passage) of the extractive T0 prompts, each once."""
     seen = set()
     lines = subprocess.run(["zstd", "-dc", "--long=27", path], stdout=subprocess.PIPE, check=True).stdout.decode("utf-8")
@@ -127,57 +81,130 @@ def question_pairs(path):
         passage = re.search(r"(?:Context|Passage|Background|context|passage)[^\n:]{0,40}: *([^\n]{200,})", prompt)
         if question and passage and (question.group(1), passage.group(1)[:100]) not in seen:
             seen.add((question.group(1), passage.group(1)[:100]))
-            yield question.group(1), passage.group(1)[:2000]
+            yield question.group(1), "", passage.group(1)[:2000]
 
 
-def make_pairs(arguments):
-    rng = random.Random(arguments.seed)
-    pairs = []
+class Lists:
+    """Token lists end to end."""
+
+    def __init__(self):
+        self.parts, self.ends = [], [0]
+
+    def add(self, tokens):
+        self.parts.append(np.array(tokens, np.uint16))
+        self.ends.append(self.ends[-1] + len(tokens))
+
+    def arrays(self, name):
+        return {f"{name}_tokens": np.concatenate(self.parts), f"{name}_ends": np.array(self.ends, np.int64)}
+
+
+def encode_all(texts, arguments):
+    """Each text's tokens; by our own program if it is named, which is many times faster."""
+    if not arguments.widenet:
+        yield from map(Tokenizer(arguments.tokenizer).encode, texts)
+        return
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as lines:
+        lines.writelines(json.dumps({"text": text}) + "\n" for text in texts)
+        lines.seek(0)
+        process = subprocess.Popen([arguments.widenet, "tokenize", "--tokenizer", arguments.tokenizer],
+                                   stdin=lines, stdout=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            yield json.loads(line)["ids"]
+
+
+def make_passages(arguments):
     sources = [(arguments.wikipedia, arguments.wikipedia_bytes, wikipedia_passages),
                (arguments.business, arguments.business_bytes, markdown_passages),
                (arguments.books, arguments.books_bytes, book_passages)]
-    for path, bytes_max, passages in sources:
-        before = len(pairs)
-        for record in records(path, bytes_max):
-            for title, heading, passage in passages(record):
-                pairs += pairs_of_passage(title, heading, passage, rng)
-        print(f"{len(pairs) - before} pairs of {path}", flush=True)
-    asked = list(question_pairs(arguments.questions))
-    print(f"{len(asked)} questions of {arguments.questions}")
-    pairs += [(typed(question, rng), passage) for question, passage in asked for _ in range(4)]
-    rng.shuffle(pairs)
-    tokenizer = Tokenizer(arguments.tokenizer)
-    queries = [tokenizer.encode(query)[:QUERY_TOKENS_MAX] for query, _ in pairs]
-    passages = [tokenizer.encode(passage)[:PASSAGE_TOKENS_MAX] for _, passage in pairs]
-    arrays = {}
-    for name, bags in (("query", queries), ("passage", passages)):
-        arrays[f"{name}_tokens"] = np.concatenate([np.array(bag, np.uint16) for bag in bags])
-        arrays[f"{name}_ends"] = np.cumsum([len(bag) for bag in bags]).astype(np.int64)
+    found = [(title, heading, passage, 1) for path, bytes_max, passages in sources
+             for record in records(path, bytes_max) for title, heading, passage in passages(record)]
+    found += [(question, "", passage, 0) for question, _, passage in question_passages(arguments.questions)]
+    random.Random(arguments.seed).shuffle(found)
+    texts, firsts, is_title = [], [0], []
+    for title, heading, passage, titled in found:
+        sentences = [sentence for sentence in SENTENCE_END.split(passage) if len(sentence) > 15][:40]
+        if len(sentences) < 2:
+            continue
+        asked = f"{title} {heading}".strip()
+        texts += [asked, " " + asked.lower()]
+        for i, sentence in enumerate(sentences):
+            text = " " + sentence if i else sentence
+            texts += [text, text.lower()]
+        firsts.append(firsts[-1] + len(sentences))
+        is_title.append(titled)
+    plain, lower, given = Lists(), Lists(), Lists()
+    tokens = iter(encode_all(texts, arguments))
+    for first, end in zip(firsts, firsts[1:]):
+        given.add(next(tokens)[:QUERY_TOKENS_MAX])
+        given.add(next(tokens)[:QUERY_TOKENS_MAX])
+        for _ in range(first, end):
+            plain.add(next(tokens)[:SENTENCE_TOKENS_MAX])
+            lower.add(next(tokens)[:SENTENCE_TOKENS_MAX])
     pathlib.Path(arguments.out).parent.mkdir(parents=True, exist_ok=True)
-    np.savez(arguments.out, **arrays)
-    print(f"{len(pairs)} pairs, {len(arrays['passage_tokens'])} passage tokens -> {arguments.out}")
+    np.savez(arguments.out, **plain.arrays("plain"), **lower.arrays("lower"), **given.arrays("given"),
+             firsts=np.array(firsts, np.int64), is_title=np.array(is_title, np.uint8))
+    print(f"{len(is_title)} passages, {plain.ends[-1]} tokens -> {arguments.out}")
 
 
-class Bags:
-    """Token lists end to end; take(i) gives EmbeddingBag's (tokens, offsets) for the lists i."""
+class Passages:
+    """Makes (query, passage) pairs afresh each time a passage is drawn, so that none is seen twice."""
 
-    def __init__(self, tokens, ends):
-        self.tokens, self.ends = tokens, ends
-        self.starts = np.concatenate([[0], ends[:-1]])
+    def __init__(self, path):
+        arrays = np.load(path)
+        self.lists = {name: (arrays[f"{name}_tokens"], arrays[f"{name}_ends"]) for name in ("plain", "lower", "given")}
+        self.firsts, self.is_title = arrays["firsts"], arrays["is_title"]
 
-    def take(self, chosen):
-        parts = [self.tokens[self.starts[i]:self.ends[i]] for i in chosen]
-        offsets = np.cumsum([0] + [len(part) for part in parts[:-1]])
-        return np.concatenate(parts).astype(np.int64), offsets.astype(np.int64)
+    def __len__(self):
+        return len(self.is_title)
+
+    def list(self, name, i):
+        tokens, ends = self.lists[name]
+        return tokens[ends[i]:ends[i + 1]]
+
+    def pair(self, i, rng):
+        first, end = self.firsts[i], self.firsts[i + 1]
+        cased, lowered = self.list("given", 2 * i), self.list("given", 2 * i + 1)
+        asked = cased if rng.random() < 0.5 else lowered
+        kind = rng.random()
+        if len(asked) and (not self.is_title[i] or kind < 0.3):  # the title and heading, or the question
+            return asked, self.window([self.list("plain", j) for j in range(first, end)], rng)
+        chosen = rng.integers(first, end)
+        query = self.list("lower" if rng.random() < 0.45 else "plain", chosen)
+        if kind < 0.85:  # some words of a sentence, else all
+            query = query[rng.random(len(query)) < rng.uniform(0.15, 0.8)]
+        stays = rng.random() < 0.4
+        body = [self.list("plain", j) for j in range(first, end) if stays or j != chosen]
+        if self.is_title[i] and rng.random() < 0.3:
+            query = np.concatenate([asked, query])
+        if self.is_title[i] and rng.random() < 0.5:
+            body.insert(0, cased)
+        return query if len(query) else asked, self.window(body, rng)
+
+    @staticmethod
+    def window(lists, rng):
+        tokens = np.concatenate(lists) if lists else np.zeros(0, np.uint16)
+        place = rng.integers(max(1, len(tokens) - PASSAGE_WINDOW + 1))
+        return tokens[place:place + PASSAGE_WINDOW]
+
+    def batch(self, chosen, rng):
+        pairs = [self.pair(i, rng) for i in chosen]
+        return [self.bags([pair[side] for pair in pairs]) for side in (0, 1)]
+
+    @staticmethod
+    def bags(lists):
+        """EmbeddingBag's (tokens, offsets)."""
+        offsets = np.cumsum([0] + [len(tokens) for tokens in lists[:-1]])
+        return np.concatenate(lists).astype(np.int64), offsets.astype(np.int64)
 
 
 def initial_vectors(passages, vocabulary_size, dim, generator):
     """Random directions; rare tokens long, common ones short (inverse document frequency)."""
     import torch
+    n_documents = min(len(passages), 20000)
     documents = np.zeros(vocabulary_size)
-    n_documents = min(len(passages.ends), 20000)
+    tokens, ends = passages.lists["plain"]
     for i in range(n_documents):
-        documents[np.unique(passages.tokens[passages.starts[i]:passages.ends[i]])] += 1
+        documents[np.unique(tokens[ends[passages.firsts[i]]:ends[passages.firsts[i + 1]]])] += 1
     frequency = torch.from_numpy(np.log((n_documents + 1) / (documents + 1))).float()
     return 0.05 * torch.randn(vocabulary_size, dim, generator=generator) * (0.1 + frequency / frequency.max())[:, None]
 
@@ -187,11 +214,9 @@ def train(arguments):
     import torch.nn.functional as F
     torch.manual_seed(arguments.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    arrays = np.load(arguments.pairs)
-    queries = Bags(arrays["query_tokens"], arrays["query_ends"])
-    passages = Bags(arrays["passage_tokens"], arrays["passage_ends"])
+    passages = Passages(arguments.passages)
     tokenizer = Tokenizer(arguments.tokenizer)
-    n_pairs, n_held = len(queries.ends), 2000
+    n_held = 2000
     generator = torch.Generator().manual_seed(arguments.seed)
     bag = torch.nn.EmbeddingBag.from_pretrained(
         initial_vectors(passages, tokenizer.size, arguments.dim, generator), mode="sum", freeze=False).to(device)
@@ -199,37 +224,38 @@ def train(arguments):
     optimiser = torch.optim.Adam([{"params": bag.parameters(), "lr": arguments.lr}, {"params": [log_scale], "lr": 1e-3}])
     rng = np.random.default_rng(arguments.seed)
 
-    def embed(bags, chosen):
-        tokens, offsets = bags.take(chosen)
-        return F.normalize(bag(torch.from_numpy(tokens).to(device), torch.from_numpy(offsets).to(device)), dim=1)
+    def embed(bags):
+        return F.normalize(bag(*(torch.from_numpy(array).to(device) for array in bags)), dim=1)
+
+    held = passages.batch(np.arange(n_held), np.random.default_rng(0))
 
     def held_out():
         with torch.no_grad():
-            chosen = np.arange(n_held)
-            scores = embed(queries, chosen) @ embed(passages, chosen).T
+            scores = embed(held[0]) @ embed(held[1]).T
             rank = (scores > scores.diagonal()[:, None]).sum(1)
             return (rank < 1).float().mean().item(), (rank < 20).float().mean().item()
 
     order, started, losses = np.array([], np.int64), time.time(), []
     for step in range(arguments.steps):
         if len(order) < arguments.batch:
-            order = n_held + rng.permutation(n_pairs - n_held)
+            order = n_held + rng.permutation(len(passages) - n_held)
         chosen, order = order[:arguments.batch], order[arguments.batch:]
-        warm, done = min(1.0, (step + 1) / 50), step / arguments.steps
-        optimiser.param_groups[0]["lr"] = arguments.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
-        scores = log_scale.exp() * embed(queries, chosen) @ embed(passages, chosen).T
+        warm, done = min(1.0, (step + 1) / 20), max(step / arguments.steps, (time.time() - started) / arguments.seconds)
+        optimiser.param_groups[0]["lr"] = arguments.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, done))))
+        queries, answers = passages.batch(chosen, rng)
+        scores = log_scale.exp() * embed(queries) @ embed(answers).T
         target = torch.arange(len(chosen), device=device)
         loss = (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target)) / 2
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-        if step % 100 == 99 or step + 1 == arguments.steps:
+        ended = step + 1 == arguments.steps or time.time() - started > arguments.seconds
+        if step % 50 == 49 or ended:
             first, twenty = held_out()
-            print(f"step {step + 1} loss {np.mean(losses[-100:]):.4f} scale {log_scale.exp().item():.1f} held-out first {first:.3f} "
+            print(f"step {step + 1} loss {np.mean(losses[-50:]):.4f} scale {log_scale.exp().item():.1f} held-out first {first:.3f} "
                   f"top 20 of {n_held} {twenty:.3f} {time.time() - started:.0f} s", flush=True)
-        if time.time() - started > arguments.seconds:
-            print(f"stopped after {step + 1} steps: {arguments.seconds} s are over")
+        if ended:
             break
     export(bag.weight.detach().cpu().numpy(), arguments)
 
@@ -262,17 +288,18 @@ def export(vectors, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(required=True)
-    pairs = verbs.add_parser("pairs", help="text -> token pairs")
+    reading = verbs.add_parser("passages", help="text -> tokens")
     for name in ("tokenizer", "wikipedia", "business", "books", "questions", "out"):
-        pairs.add_argument(f"--{name}", required=True)
-    for name, megabytes in (("wikipedia", 30), ("business", 24), ("books", 4)):
-        pairs.add_argument(f"--{name}-bytes", type=int, default=megabytes * 1_000_000)
-    pairs.add_argument("--seed", type=int, default=1)
-    pairs.set_defaults(run=make_pairs)
-    training = verbs.add_parser("train", help="token pairs -> model folder")
-    for name in ("pairs", "tokenizer", "out"):
+        reading.add_argument(f"--{name}", required=True)
+    for name, megabytes in (("wikipedia", 60), ("business", 24), ("books", 6)):
+        reading.add_argument(f"--{name}-bytes", type=int, default=megabytes * 1_000_000)
+    reading.add_argument("--seed", type=int, default=1)
+    reading.add_argument("--widenet", help="a built widenet or widenet-engine, to tokenize with")
+    reading.set_defaults(run=make_passages)
+    training = verbs.add_parser("train", help="tokens -> model folder")
+    for name in ("passages", "tokenizer", "out"):
         training.add_argument(f"--{name}", required=True)
-    for name, default in (("dim", 384), ("batch", 1024), ("steps", 1500), ("seed", 1), ("seconds", 1200)):
+    for name, default in (("dim", 256), ("batch", 1024), ("steps", 1500), ("seed", 1), ("seconds", 1200)):
         training.add_argument(f"--{name}", type=int, default=default)
     training.add_argument("--lr", type=float, default=0.01)
     training.set_defaults(run=train)

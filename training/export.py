@@ -89,6 +89,8 @@ def parts(model):
     yield from hyper_parts("hc_head", model.hc_head)
     for index, layer in enumerate(model.layers):
         yield from layer_parts(f"layers.{index}", layer)
+    if not hasattr(model, "mtp"):
+        return
     mtp = model.mtp
     yield from layer_parts("mtp.0", mtp.layer)
     yield "mtp.0.e_proj", tiles, mtp.e_proj.weight

@@ -13,6 +13,7 @@ n compressed entries, 4 residual streams as [B, S, 4, D].
 import dataclasses
 import json
 import math
+import os
 import pathlib
 
 import torch
@@ -50,10 +51,18 @@ class Attending:
 
 
 def fused(function):
-    """torch.compile for small pure functions where there is one (CUDA, torch >= 2)."""
-    if hasattr(torch, "compile") and torch.cuda.is_available():
+    """torch.compile for small pure functions where there is one (CUDA, torch >= 2); NANO_EAGER=1 switches it off."""
+    if hasattr(torch, "compile") and torch.cuda.is_available() and not os.environ.get("NANO_EAGER"):
         return torch.compile(function, dynamic=False)
     return function
+
+
+def allow_many_shapes():
+    """Every stage and rank of tensor is one more variant of a compiled function: lift dynamo's small limit."""
+    if hasattr(torch, "_dynamo"):
+        for limit in ("cache_size_limit", "recompile_limit", "accumulated_cache_size_limit", "accumulated_recompile_limit"):
+            if hasattr(torch._dynamo.config, limit):
+                setattr(torch._dynamo.config, limit, 512)
 
 
 def rms(x, weight=None, eps=1e-6):
@@ -388,7 +397,8 @@ class Attention(nn.Module):
         gathers = n > attending.gather_above
         with torch.set_grad_enabled(torch.is_grad_enabled() and not gathers):
             scores = index_scores(queries, weights, keys)
-        best = scores.detach().masked_fill(~visible, MASKED).topk(top_k, -1).indices
+        first_of_equals = torch.arange(n, device=entries.device) * -1e-20  # scores of exactly 0 are common
+        best = (scores.detach() + first_of_equals).masked_fill(~visible, MASKED).topk(top_k, -1).indices
         if not gathers:
             chosen = torch.zeros_like(scores, dtype=torch.bool).scatter_(-1, best, True) & visible
             return chosen, scores, None
@@ -407,9 +417,6 @@ class Attention(nn.Module):
 def gated(gate_and_up, limit):
     gate, up = gate_and_up.float().chunk(2, -1)
     return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)
-
-
-gated = fused(gated) if not hasattr(torch, "compile") else gated
 
 
 class MixtureOfExperts(nn.Module):
@@ -517,7 +524,8 @@ class Model(nn.Module):
         self.hc_head, self.norm = StreamHead(config), Norm(config.hidden_size)
         self.head = Plain(config.hidden_size, config.vocab_size)
         self.head.weight.data.copy_(self.embed.weight.data)  # untied, but copying a token starts as the identity
-        self.mtp = NextTokenBlock(config)
+        if config.num_nextn_predict_layers:
+            self.mtp = NextTokenBlock(config)
 
     def embedded(self, ids, mode):
         return self.embed(ids).to(mode.dtype)

@@ -17,6 +17,8 @@ def power_of_two_scale(amax, largest):
 
 def round_e4m3(x):
     x = x.float().clamp(-E4M3_MAX, E4M3_MAX)
+    if x.is_cuda:
+        return x.to(torch.float8_e4m3fn).float()
     exponent = torch.frexp(x)[1].clamp(min=-5)  # x = m 2^e with m in [1/2, 1); the smallest normal is 2^-6
     step = torch.ldexp(torch.ones_like(x), exponent - 4)
     return torch.round(x / step) * step

@@ -35,7 +35,8 @@ _mixture = None  # one a worker process
 def open_mixture(recipe):
     global _mixture
     tokenizer = Tokenizer(ROOT / recipe["tokenizer"])
-    _mixture = Mixture(tokenizer, Haystack(tokenizer, ROOT / recipe["haystack"]))
+    corpus = ROOT / recipe["corpus"] if "corpus" in recipe else None
+    _mixture = Mixture(tokenizer, Haystack(tokenizer, ROOT / recipe["haystack"]), corpus)
     return _mixture
 
 
@@ -87,11 +88,11 @@ class Trainer:
         self.work = ROOT / recipe["work"]
         self.work.mkdir(parents=True, exist_ok=True)
         self.state_path = self.work / "state.pt"
-        if self.state_path.exists():
+        if self.state_path.exists() and not recipe.get("smoke"):
             self.load()
 
     def load(self):
-        state = torch.load(self.state_path, map_location=self.device)
+        state = torch.load(self.state_path, map_location=self.device)  # tensors and numbers only
         self.model.load_state_dict(state["model"])
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
@@ -136,8 +137,8 @@ class Trainer:
     def loss(self, ids, weights, stage):
         """(loss, figures) of one batch; the head is multiplied only where there is something to learn."""
         mode = v4.Numerics(torch.bfloat16, self.progress >= self.recipe["quantised_from"])
-        attending = v4.Attending(sparse=stage["sparse"], chunk=stage.get("chunk", 0), train_index=stage["train_index"],
-                                 remember=stage.get("remember", True))
+        attending = v4.Attending(sparse=stage["sparse"], train_index=stage["train_index"], chunk=stage.get("chunk", 0),
+                                 gather_above=stage.get("gather_above", 8192), remember=stage.get("remember", True))
         keep = self.recipe["text_keep"]
         is_text = weights < 1
         weights = torch.where(is_text & (torch.rand_like(weights) >= keep), torch.zeros_like(weights), weights)
@@ -199,6 +200,23 @@ class Trainer:
             self.log(length=stage["length"], **figures)
         self.seconds += self.same_everywhere(time.time() - started)
 
+    def smoke(self, batches):
+        """A few steps of every stage, plain and quantised, with their speed: what may break shows before the long run."""
+        done = 0.0
+        for stage in self.recipe["stage"]:
+            for quantised in (False, True):
+                self.recipe["quantised_from"] = 0.0 if quantised else 2.0
+                self.seconds = 60 * self.recipe["minutes"] * (done + stage["share"] / 2)
+                middle, started, speeds = self.seconds, time.time(), []
+                for _ in range(6):
+                    self.seconds, before = middle, time.time()
+                    self.one_step(batches)
+                    speeds.append(stage["rows"] * stage["length"] * self.world / (time.time() - before))
+                peak = torch.cuda.max_memory_allocated() / 2 ** 30 if self.device.type == "cuda" else 0
+                self.log(event="smoke", length=stage["length"], quantised=quantised, tokens_a_second=round(max(speeds)),
+                         first_seconds=round(time.time() - started, 1), peak_gib=round(peak, 1))
+            done += stage["share"]
+
     def same_everywhere(self, seconds):
         """All ranks must agree on the time, or they would part at a stage's end."""
         if self.world == 1:
@@ -211,22 +229,29 @@ class Trainer:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("recipe")
-    parser.add_argument("--minutes", type=float, required=True, help="stop, with the state saved, after so long")
+    parser.add_argument("--minutes", type=float, default=9, help="stop, with the state saved, after so long")
+    parser.add_argument("--smoke", action="store_true", help="a few steps of every stage; nothing is saved")
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches")
     parser.add_argument("--save-every", type=float, default=5, help="minutes")
     arguments = parser.parse_args()
     started = time.time()
     recipe = tomllib.loads(pathlib.Path(arguments.recipe).read_text())
+    recipe["smoke"] = arguments.smoke
     device = torch.device("cpu")
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(device)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    v4.allow_many_shapes()
     trainer = Trainer(recipe, device)
     batches = Batches(recipe, arguments.workers)
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
+    if arguments.smoke:
+        trainer.smoke(batches)
+        batches.close()
+        return
     saved = time.time()
     trainer.log(event="started", parameters=sum(p.numel() for p in trainer.model.parameters()))
     while not stopping and trainer.progress < 1 and time.time() - started < 60 * arguments.minutes:

@@ -1,9 +1,11 @@
 """Samples for a training step: which tasks, how long, in what proportion.  Everything follows from the seed."""
+import lzma
+import pathlib
 import random
 
 import numpy
 
-from tasks import needles, prose, records
+from tasks import needles, prose, reading, records
 from tasks import values as v
 from tasks.prompt import WEIGHT_TEXT, Document, Turn, conversation, labels
 
@@ -14,8 +16,11 @@ class Haystack:
     """Running text as one array of token ids, documents separated by EOS."""
 
     def __init__(self, tokenizer, path):
-        self.tokenizer = tokenizer
-        self.ids = numpy.memmap(path, dtype=numpy.uint16, mode="r")
+        self.tokenizer, path = tokenizer, pathlib.Path(path)
+        if path.exists():
+            self.ids = numpy.memmap(path, dtype=numpy.uint16, mode="r")
+        else:
+            self.ids = numpy.frombuffer(lzma.open(f"{path}.xz").read(), dtype=numpy.uint16)
         self.words = None
 
     def cut(self, r, n_tokens):
@@ -43,17 +48,22 @@ class Haystack:
 
 
 class Mixture:
-    def __init__(self, tokenizer, haystack):
+    def __init__(self, tokenizer, haystack, corpus=None):
+        """`corpus` is the folder that corpus.py wrote; without it the tasks of real questions are left out."""
         self.tokenizer, self.haystack = tokenizer, haystack
+        if corpus:
+            self.entries = reading.read_lines(corpus / "definitions.jsonl.xz")
+            self.records = reading.read_lines(corpus / "questions.jsonl.xz")
 
     def sample(self, r, length, kinds):
         """(ids, weights) of exactly `length` tokens of a task drawn from kinds {name: share}."""
-        ids, weights = [], []
+        ids, weights, misses = [], [], 0
         kind = r.choices(list(kinds), kinds.values())[0]
-        while length - len(ids) > 110:  # what is left after one conversation begins another
+        while length - len(ids) > 110 and misses < 8:  # what is left after one conversation begins another
             made = getattr(self, kind)(r, length - len(ids))
             if made is None:
                 kind = r.choices(list(kinds), kinds.values())[0]
+                misses += 1
                 continue
             ids, weights = ids + made[0], weights + made[1]
         lacking = max(length - len(ids), 0)
@@ -108,13 +118,13 @@ class Mixture:
     def needles(self, r, length):
         """Sentences dropped into running text, one or several documents."""
         words = self.haystack.common_words()
-        count = r.randint(1, max(1, min(24, (length - SYSTEM_TOKENS) // 120)))
+        count = r.randint(1, max(1, min(40, (length - SYSTEM_TOKENS) // 120)))
         made = [needles.needle(r, words) for _ in range(count)]
         room = max(40, length - SYSTEM_TOKENS - count * 95)
-        n_documents = 1 if room < 400 else r.randint(1, 4)
+        n_documents = 1 if room < 400 else r.randint(1, max(4, min(count, room // 1500)))
         documents, turns = [], []
         for index in range(n_documents):
-            mine = made[index::n_documents]
+            mine = made[index::n_documents]  # a document may hold none
             document = self.prose_document(r, int(room * r.uniform(0.5, 1.0)) // n_documents)
             self.insert(r, document, [line for line, _, _ in mine])
             documents.append((document, [turn for _, turn, _ in mine], None))
@@ -131,6 +141,34 @@ class Mixture:
         other = needles.cloze(r, self.tokenizer.decode(self.haystack.cut(r, 200)))
         absent = (lambda: Turn(other.question, [])) if other else None
         return self.converse(r, length, [(document, list(turns.values()), absent)]) if turns else None
+
+    def chains(self, r, length):
+        """Variables set to one another, spread over running text."""
+        words = self.haystack.common_words()
+        made = [needles.chain(r, words) for _ in range(r.randint(1, max(1, min(8, length // 400))))]
+        room = max(40, length - SYSTEM_TOKENS - 110 * len(made))
+        document = self.prose_document(r, int(room * r.uniform(0.4, 1.0)))
+        self.insert(r, document, [line for lines, _ in made for line in lines])
+        other = needles.chain(r, words)[1].question
+        return self.converse(r, length, [(document, [turn for _, turn in made], lambda: Turn(other, []))])
+
+    def definitions(self, r, length):
+        count = r.randint(2, max(3, (length - SYSTEM_TOKENS) // 70))
+        return self.converse(r, length, [reading.glossary(r, self.entries, count)])
+
+    def headings(self, r, length):
+        ids = self.haystack.cut(r, int((length - SYSTEM_TOKENS) * 0.7))
+        text = self.tokenizer.decode(ids)
+        turns = reading.headings(r, text)
+        return self.converse(r, length, [(Document(self.title(r, ids), [text]), turns, None)]) if turns else None
+
+    def questions(self, r, length):
+        """The question sets: one gold passage among others."""
+        count = r.randint(1, max(1, length // 500))
+        size = int((length - SYSTEM_TOKENS - 80 * count) * 3 / count)
+        made = [reading.passage(r, record, min(size, 4000)) for record in r.sample(self.records, count)]
+        other = r.choice(self.records)["question"]
+        return self.converse(r, length, [(document, [turn], lambda: Turn(other, [])) for document, turn in made])
 
     def table(self, r, size):
         fields = r.randint(2, 6)

@@ -81,3 +81,13 @@ def spelled_pairs(r, count, words):
     ask = r.choice(("What is the value of {k}?", "Value for {k}?", "What is stored under {k}?", "Look up {k}."))
     turns = [Turn(ask.format(k=k), [line], x) for (k, x), line in zip(pairs.items(), lines)]
     return lines, turns, lambda: Turn(ask.format(k=make()), [])
+
+
+def chain(r, words):
+    """Variable tracking: (lines, the turn that asks for the last one's value)."""
+    names = [v.model(r).replace(" ", "-") for _ in range(r.randint(2, 4))]
+    if len(set(names)) < len(names):
+        return chain(r, words)
+    start = value(r, words)
+    lines = [f"Let {names[0]} be {start}."] + [f"Let {later} be the same as {earlier}." for earlier, later in zip(names, names[1:])]
+    return lines, Turn(f"What is {names[-1]}?", list(reversed(lines)), start)

@@ -93,6 +93,21 @@ SENTENCES = ["The {field} of {word} {key} is {value}.", "{Word} {key} has the {f
              "{value} is the {field} of {word} {key}.", "As {field} of {word} {key} we have {value} on record."]
 
 
+CARD_STYLES = [
+    lambda name, value: f"{name.capitalize()}: {value}",
+    lambda name, value: f"{name.capitalize()}: {value}",
+    lambda name, value: f"- {name}: {value}",
+    lambda name, value: f"{name.replace(' ', '_')} = {value}",
+    lambda name, value: f'"{name.lower().replace(" ", "_")}": "{value}",',
+    lambda name, value: f"| {name.capitalize()} | {value} |",
+    lambda name, value: f"**{name.capitalize()}**: {value}",
+]
+BOTH = ["What are the {first} and the {second} of {word} {key}?", "Give the {first} and the {second} of {key}.",
+        "{key}: {first} and {second}?"]
+WHICH = ["Which {word} has the {field} {value}?", "For which {word} is the {field} {value}?",
+         "{value} is the {field} of which {word}?", "Find the {word} with the {field} {value}."]
+
+
 def ask(r, word, key, field, question_word):
     templates = QUESTIONS
     if question_word == "Who" and r.random() < 0.4:
@@ -114,9 +129,9 @@ class Record:
         cells = [(self.key_header, self.key)] + [(name.capitalize(), self.fields[name][0]) for name in order]
         return "; ".join(f"{header}: {value}" for header, value in cells)
 
-    def card(self):
-        lines = {name: f"{name.capitalize()}: {value}" for name, (value, _) in self.fields.items()}
-        return f"{self.key_header}: {self.key}", lines
+    def card(self, style):
+        lines = {name: style(name, value) for name, (value, _) in self.fields.items()}
+        return style(self.key_header, self.key), lines
 
     def sentences(self, r):
         made = {}
@@ -124,6 +139,22 @@ class Record:
             text = r.choice(SENTENCES).format(field=name, word=self.word, Word=self.word.capitalize(), key=self.key, value=value)
             made[name] = text[0].upper() + text[1:]
         return made
+
+    def both(self, r, evidence):
+        """A question for two fields; evidence(name) is the line that holds a field."""
+        first, second = r.sample(list(self.fields), 2)
+        text = r.choice(BOTH).format(first=first, second=second, word=self.word, key=self.key)
+        lines = list(dict.fromkeys((evidence(first), evidence(second))))
+        return Turn(text[0].upper() + text[1:], lines, f"{self.fields[first][0]} and {self.fields[second][0]}")
+
+    def which(self, r, line, others):
+        """Asks for the key by a value that no other record has, or None."""
+        name = r.choice(list(self.fields))
+        value = self.fields[name][0]
+        if any(other.fields.get(name, [None])[0] == value for other in others if other is not self):
+            return None
+        text = r.choice(WHICH).format(word=self.word, field=name, value=value)
+        return Turn(text[0].upper() + text[1:], [line], self.key)
 
     def absent(self, r, present):
         """A question that records with these keys do not answer: an unknown key, or (the near miss) a field that is lacking."""
@@ -151,19 +182,25 @@ def table(r, n_rows, n_fields):
         lines.append(line)
         turns += [Turn(ask(r, record.word, record.key, name, how), [line], value)
                   for name, (value, how) in record.fields.items()]
+        turns += [turn for turn in (record.which(r, line, records),) if turn]
+        if len(order) > 1 and r.random() < 0.5:
+            turns.append(record.both(r, lambda name, line=line: line))
     return finish(r, f"{entity[0]} list", lines, turns, records)
 
 
 def cards(r, n_cards, n_fields):
     """Records as blocks of "Field: value" lines."""
     entity = r.choice(ENTITIES)
+    style = r.choice(CARD_STYLES)
     turns, lines, records = [], [], []
     for _ in range(n_cards):
         record = Record(r, entity, n_fields)
-        head, fields = record.card()
+        head, fields = record.card(style)
         lines += ([""] if lines else []) + [head] + list(fields.values())
         turns += [Turn(ask(r, record.word, record.key, name, record.fields[name][1]),
                        [line] if n_cards == 1 else [head, line], record.fields[name][0]) for name, line in fields.items()]
+        if n_cards == 1 and len(fields) > 1:
+            turns.append(record.both(r, fields.get))
         records.append(record)
     return finish(r, records[0].key if n_cards == 1 else f"{entity[0]} data", lines, turns, records)
 
