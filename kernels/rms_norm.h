@@ -9,6 +9,9 @@ namespace widenet::kernels {
 struct RmsNormOptions {
   float eps = 1e-6f;
   bool round_output = false;  // round each result to BF16
+  // Every step in BF16: squares, their mean, mean + eps, 1 / sqrt.  The official code norms query
+  // heads so.  It matters: without it native logits differ as much as without any quantisation.
+  bool bf16_steps = false;
 };
 
 // out[t][i] = x[t][i] / sqrt(mean_j(x[t][j]^2) + eps) * weight[i]

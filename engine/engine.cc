@@ -1,0 +1,130 @@
+// Engine::load: a model directory becomes a model ready to run.
+#include "engine/engine.h"
+
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "engine/checkpoint.h"
+#include "engine/model.h"
+#include "engine/session.h"
+#include "engine/weights.h"
+
+namespace widenet::engine {
+namespace {
+
+std::filesystem::path normal_form(const std::filesystem::path& path) {
+  const auto absolute = std::filesystem::absolute(path).lexically_normal();
+  return absolute.has_filename() ? absolute : absolute.parent_path();
+}
+
+const kernels::Backend& choose_backend(const std::string& wanted) {
+  const char* from_environment = std::getenv("WN_BACKEND");
+  const std::string name =
+      wanted.empty() && from_environment != nullptr ? from_environment : wanted;
+  if (name.empty()) return kernels::default_backend();
+  if (const kernels::Backend* backend = kernels::find_backend(name)) return *backend;
+  std::string names;
+  for (const kernels::Backend* backend : kernels::available_backends()) {
+    names += (names.empty() ? "" : ", ") + std::string(backend->name);
+  }
+  throw EngineError("cannot use backend \"" + name + "\": this machine has " + names);
+}
+
+int choose_threads(int wanted) {
+  if (wanted > 0) return wanted;
+  const unsigned n = std::thread::hardware_concurrency();
+  return n == 0 ? 1 : static_cast<int>(n);
+}
+
+// What the kernels ask of a config beyond what config.json must satisfy by itself.
+void check_runnable(const ModelConfig& c, Numerics numerics) {
+  const auto refuse = [](const std::string& why) {
+    throw EngineError("cannot run the model: " + why);
+  };
+  const bool has_compressor = c.compress_rope_theta > 0;
+  for (int64_t layer = 0; layer < c.n_layers; ++layer) {
+    if (c.ratio(layer) != 0 && !has_compressor) refuse("compress_rope_theta is missing");
+    if (!c.has_indexer(layer)) continue;
+    if (c.index_head_dim < c.rope_dim) refuse("index_head_dim is smaller than qk_rope_head_dim");
+    const bool is_power = (c.index_head_dim & (c.index_head_dim - 1)) == 0;
+    if (numerics == Numerics::native && (!is_power || c.index_head_dim % 32 != 0)) {
+      refuse("index_head_dim is " + std::to_string(c.index_head_dim) +
+             "; native numerics need a power of two of at least 32");
+    }
+  }
+}
+
+class LoadedEngine final : public Engine {
+ public:
+  explicit LoadedEngine(const EngineOptions& options)
+      : directory_(normal_form(options.model)),
+        numerics_(options.numerics),
+        backend_(choose_backend(options.backend)),
+        config_(load_model_config(directory_)),
+        checkpoint_(Checkpoint::open(directory_)),
+        pool_(choose_threads(options.threads)) {
+    validate_inventory(config_, checkpoint_);
+    check_runnable(config_, numerics_);
+    weights_ = resolve_weights(config_, checkpoint_);
+    model_.emplace(config_, weights_, ModelOptions{numerics_, &backend_, &pool_});
+    const auto tokenizer_json = directory_ / "tokenizer.json";
+    if (std::filesystem::exists(tokenizer_json)) tokenizer_ = Tokenizer::load(tokenizer_json);
+  }
+
+  const ModelConfig& config() const override { return config_; }
+
+  const Tokenizer& tokenizer() const override {
+    if (!tokenizer_.has_value()) {
+      throw EngineError("cannot turn text into tokens: there is no \"" +
+                        (directory_ / "tokenizer.json").string() + "\"");
+    }
+    return *tokenizer_;
+  }
+
+  const std::string& fingerprint() const override {
+    std::call_once(fingerprint_once_, [this] { fingerprint_ = compute_fingerprint(); });
+    return fingerprint_;
+  }
+
+  std::string name() const override { return directory_.filename().string(); }
+  std::string backend_name() const override { return backend_.name; }
+  Numerics numerics() const override { return numerics_; }
+  int64_t n_tokens_max() const override { return config_.positions_max; }
+
+  std::unique_ptr<Session> make_session() override {
+    return std::make_unique<ModelSession>(config_, *model_);
+  }
+
+ private:
+  std::string compute_fingerprint() const {
+    Sha256 hash;
+    hash.update(numerics_ == Numerics::native ? "native\n" : "exact\n");
+    hash.update(MappedFile::open(directory_ / "config.json").bytes());
+    for (const auto& file : checkpoint_.files()) hash.update(MappedFile::open(file).bytes());
+    return to_hex(hash.finish());
+  }
+
+  std::filesystem::path directory_;
+  Numerics numerics_;
+  const kernels::Backend& backend_;
+  ModelConfig config_;
+  Checkpoint checkpoint_;
+  kernels::ThreadPool pool_;
+  ModelWeights weights_;
+  std::optional<Model> model_;
+  std::optional<Tokenizer> tokenizer_;
+  mutable std::once_flag fingerprint_once_;
+  mutable std::string fingerprint_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
+  return std::make_unique<LoadedEngine>(options);
+}
+
+}  // namespace widenet::engine

@@ -1,0 +1,67 @@
+// KvState: all that a timeline's past leaves behind for its future.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/model_config.h"
+#include "kernels/index_rows.h"
+#include "kernels/kv_rows.h"
+
+namespace widenet::engine {
+
+// The projections of tokens whose window is not complete, and, where windows overlap, of the last
+// complete window: rows [n_rows, halves * width], oldest first.
+struct CompressorTail {
+  std::vector<float> values;
+  std::vector<float> gates;
+};
+
+struct LayerState {
+  std::vector<uint8_t> ring;        // [window] rows: position p in slot p % window
+  std::vector<uint8_t> entries;     // append-only [n_tokens / ratio] rows
+  std::vector<uint8_t> index_keys;  // append-only, likewise; CSA only
+  CompressorTail tail;
+  CompressorTail index_tail;
+};
+
+// Plain data; copied only where a snapshot says so.
+struct KvState {
+  int64_t n_tokens = 0;
+  std::vector<LayerState> layers;
+};
+
+// How rows are stored: packed in native numerics, float32 in exact.
+struct KvLayouts {
+  KvLayouts(const ModelConfig& config, bool is_native)
+      : rows{config.head_dim, config.rope_dim, is_native},
+        index_keys{config.index_head_dim, is_native} {}
+
+  kernels::KvLayout rows;
+  kernels::IndexLayout index_keys;
+};
+
+KvState make_kv_state(const ModelConfig& config, const KvLayouts& layouts);
+
+// A moment of a timeline.  Append-only rows are not copied: they stay valid in the state itself
+// until it is taken back to before this moment.
+struct KvSnapshot {
+  struct Layer {
+    std::vector<uint8_t> ring;
+    CompressorTail tail;
+    CompressorTail index_tail;
+  };
+
+  int64_t n_tokens = 0;
+  std::vector<Layer> layers;
+};
+
+KvSnapshot take_snapshot(const KvState& state);
+
+// Takes the state back to a snapshot of an earlier (or this) moment of the same timeline.
+void restore(const KvSnapshot& snapshot,
+             const ModelConfig& config,
+             const KvLayouts& layouts,
+             KvState& state);
+
+}  // namespace widenet::engine
