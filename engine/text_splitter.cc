@@ -20,8 +20,8 @@ constexpr std::string_view kWords =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+)"
     R"(| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-// What the patterns ask of a character.  CJK characters are letters too, but the second pattern has
-// cut them out before the third one looks.
+// What the patterns ask of a character.  The second pattern cuts runs of CJK characters out before
+// the third one looks at what is inside and outside of them, so theirs are kinds of their own.
 enum CharClass : uint8_t {
   other = 0,
   letter_or_mark = 1,
@@ -29,7 +29,10 @@ enum CharClass : uint8_t {
   space = 4,
   newline = 8,  // always with space
   number = 16,
-  cjk = 32,
+  cjk_letter_or_mark = 32,
+  cjk_punctuation_or_symbol = 64,
+  cjk_other = 128,
+  cjk = cjk_letter_or_mark | cjk_punctuation_or_symbol | cjk_other,
 };
 
 constexpr UChar32 kCodePoints = 0x110000;
@@ -56,8 +59,12 @@ ClassTable make_class_table() {
     if (u_isUWhiteSpace(c)) table[static_cast<size_t>(c)] = space;
   }
   table['\r'] = table['\n'] = space | newline;
-  for (size_t c = 0x4e00; c <= 0x9fa5; ++c) table[c] = cjk;
-  for (size_t c = 0x3040; c <= 0x30ff; ++c) table[c] = cjk;
+  for (size_t c = 0x3040; c <= 0x9fa5; ++c) {
+    if (c > 0x30ff && c < 0x4e00) continue;
+    table[c] = table[c] & letter_or_mark          ? cjk_letter_or_mark
+               : table[c] & punctuation_or_symbol ? cjk_punctuation_or_symbol
+                                                  : cjk_other;
+  }
   return table;
 }
 
@@ -83,17 +90,26 @@ class HandWrittenMatcher {
   void run() {
     size_t at = 0;
     size_t piece = 0;  // where the gap began that `at` may be in
+    uint8_t gap_kind = other;
+    const auto cut_at = [&](size_t end) {
+      if (end > piece) on_piece_(whole_.substr(piece, end - piece));
+      piece = end;
+    };
     while (at < size_) {
       const size_t end = match(at);
-      if (end == at) {  // no alternative matches here: the character joins the gap
-        at = look(at).end;
+      if (end > at) {
+        cut_at(at);
+        cut_at(end);
+        at = end;
         continue;
       }
-      if (at > piece) on_piece_(whole_.substr(piece, at - piece));
-      on_piece_(whole_.substr(at, end - at));
-      piece = at = end;
+      // No alternative matches here: the character joins the gap, if that is on its side of a cut.
+      const Char c = look(at);
+      if ((c.kind ^ gap_kind) & cjk) cut_at(at);
+      gap_kind = c.kind;
+      at = c.end;
     }
-    if (at > piece) on_piece_(whole_.substr(piece, at - piece));
+    cut_at(size_);
   }
 
  private:
@@ -122,7 +138,7 @@ class HandWrittenMatcher {
     const Char first = look(at);
     if (first.kind & letter_or_mark) return skip(first.end, letter_or_mark);
     if (first.kind & number) return match_numbers(first.end);
-    if (first.kind & cjk) return skip(first.end, cjk);
+    if (first.kind & cjk) return match_cjk(at, first);
     if (first.kind & punctuation_or_symbol) return match_punctuation(at, first.end);
     if (!(first.kind & newline)) {
       const Char second = look(first.end);
@@ -141,6 +157,15 @@ class HandWrittenMatcher {
       at = next.end;
     }
     return at;
+  }
+
+  // As below, where there are neither spaces nor line ends nor ASCII.
+  size_t match_cjk(size_t at, Char first) const {
+    if (first.kind & cjk_other) {
+      const Char second = look(first.end);
+      return second.kind & cjk_letter_or_mark ? skip(second.end, cjk_letter_or_mark) : at;
+    }
+    return skip(first.end, first.kind);
   }
 
   // One ASCII mark with letters behind it, or a run of marks with the line ends behind it.
