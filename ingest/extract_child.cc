@@ -14,6 +14,7 @@
 
 #include "ingest/extract.h"
 #include "ingest/sandbox.h"
+#include "ingest/text.h"
 
 namespace widenet::ingest {
 namespace {
@@ -54,6 +55,11 @@ void load_converters() {
   }
 }
 
+// Whether the bytes could be a mail; cheap, because opening the converters is not (20 ms).
+bool may_be_mail(std::string_view bytes) {
+  return lowered(bytes.substr(0, 64 << 10)).find("subject:") != std::string::npos;
+}
+
 // Decided by the first bytes alone, because the rights depend on it.
 bool needs_tools(const ExtractChildOptions& options, std::string_view bytes) {
   const bool is_pdf = bytes.substr(0, 1024).find("%PDF-") != std::string_view::npos;
@@ -65,7 +71,7 @@ void give_up_rights_for(const ExtractChildOptions& options, std::string_view byt
     const char* folder = std::getenv("TMPDIR");
     give_up_rights(Rights::run_tools, folder == nullptr ? "/tmp" : folder);
   } else {
-    load_converters();
+    if (may_be_mail(bytes)) load_converters();
     give_up_rights(Rights::parse_only, {});
   }
 }

@@ -150,14 +150,24 @@ std::vector<const Block*> pointers_to(const std::vector<Block>& blocks) {
   return pointers;
 }
 
-// A line is a label if the next piece to its right is short.
+// "Passing rent", "Tenant's break": what names the value that stands to its right.
+bool names_a_value(const LayoutLine& line) {
+  constexpr size_t kNameWords = 3;
+  const auto lead = static_cast<uint8_t>(line.words.front().text[0]);
+  return line.words.size() <= kNameWords && (lead >= 0x80 || (lead >= 'A' && lead <= 'Z'));
+}
+
+// A line is a label if the next piece to its right is short, and belongs to a table's column if the
+// one to its left names it.
 void count_labels(std::vector<Block>& blocks) {
   constexpr size_t kShortWords = 3;
+  const auto count = [&](const Block* block) {
+    ++blocks[static_cast<size_t>(block - blocks.data())].n_labels;
+  };
   for (const auto& row : rows_of(pointers_to(blocks))) {
     for (size_t i = 0; i + 1 < row.size(); ++i) {
-      const bool short_piece = row[i + 1].line->words.size() <= kShortWords;
-      const auto index = row[i].block - blocks.data();
-      if (short_piece) ++blocks[static_cast<size_t>(index)].n_labels;
+      if (row[i + 1].line->words.size() <= kShortWords) count(row[i].block);
+      if (names_a_value(*row[i].line)) count(row[i + 1].block);
     }
   }
 }
