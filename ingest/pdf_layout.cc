@@ -83,7 +83,7 @@ float middle_of(const Box& box) {
 struct Block {
   Box box;
   int64_t n_words = 0;
-  int64_t n_labels = 0;  // lines that have a number or the like beside them
+  int64_t n_labels = 0;  // lines that have a number, or a name, beside them
   std::vector<const LayoutLine*> lines;
 
   // Several lines of running text, as against a list of labels or numbers.
@@ -343,21 +343,21 @@ class PageWriter {
   }
 
   void write_paragraph(const Block& block) {
-    const LayoutLine* before = nullptr;
-    for (const LayoutLine* line : block.lines) {
-      if (before != nullptr && begins_anew(block, *before, *line)) out_.end_line();
-      const bool last = line == block.lines.back();
-      for (const LayoutWord& word : line->words) {
-        const bool first = &word == &line->words.front();
-        if (!(first && joins_)) out_.blank();
-        joins_ = false;
+    bool joins = false;  // the next word continues the last one
+    for (size_t i = 0; i < block.lines.size(); ++i) {
+      const LayoutLine& line = *block.lines[i];
+      const LayoutLine* next = i + 1 < block.lines.size() ? block.lines[i + 1] : nullptr;
+      if (i > 0 && begins_anew(block, *block.lines[i - 1], line)) out_.end_line();
+      for (const LayoutWord& word : line.words) {
+        if (!joins) out_.blank();
+        joins = false;
         std::string_view text = word.text;
-        if (&word == &line->words.back() && !last) text = without_hyphen(text);
+        if (&word == &line.words.back() && next != nullptr) {
+          joins = take_hyphen(text, next->words.front().text);
+        }
         write_word(text, word.box);
       }
-      before = line;
     }
-    joins_ = false;
   }
 
   // Where the next line starts an item, or the line before ended a paragraph early.
@@ -369,18 +369,18 @@ class PageWriter {
     return ended && before.box.right < block.box.right - (block.box.right - block.box.left) / 4;
   }
 
-  // A word cut at the line's end goes on without blank; its hyphen goes if letters are around it.
-  std::string_view without_hyphen(std::string_view text) {
+  // Whether a line's last word goes on in the next line.  Its hyphen goes between small letters,
+  // where it only marks the cut.
+  static bool take_hyphen(std::string_view& text, std::string_view next) {
     constexpr std::string_view kSoftHyphen = "\xC2\xAD";
     if (text.size() > kSoftHyphen.size() && text.ends_with(kSoftHyphen)) {
-      joins_ = true;
-      return text.substr(0, text.size() - kSoftHyphen.size());
+      text.remove_suffix(kSoftHyphen.size());
+      return true;
     }
-    const bool cut = text.size() > 2 && text.ends_with('-') && text[text.size() - 2] >= 'a' &&
-                     text[text.size() - 2] <= 'z';
-    if (!cut) return text;
-    joins_ = true;
-    return text.substr(0, text.size() - 1);
+    if (text.size() < 2 || !text.ends_with('-') || text[text.size() - 2] == '-') return false;
+    const auto is_small = [](char c) { return c >= 'a' && c <= 'z'; };
+    if (is_small(text[text.size() - 2]) && is_small(next[0])) text.remove_suffix(1);
+    return true;
   }
 
   void write_word(std::string_view text, const Box& box) {
@@ -393,7 +393,6 @@ class PageWriter {
   TextBuilder& out_;
   Page& page_;
   std::set<const Block*> written_;
-  bool joins_ = false;  // the next word continues the last one
 };
 
 }  // namespace

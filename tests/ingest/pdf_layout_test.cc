@@ -51,6 +51,17 @@ TEST(PdfLayoutTest, LongLabelsBesideNumbersAreRowsToo) {
             "Proceeds from the sale of securities | (9)");
 }
 
+TEST(PdfLayoutTest, LongValuesBesideTheirNamesAreRowsToo) {
+  const LayoutPage page{600,
+                        800,
+                        {line_at(50, 100, 1, "Passing rent"), line_at(50, 112, 1, "Tenant's break"),
+                         line_at(200, 100, 2, "412,000 a year, paid quarterly in advance"),
+                         line_at(200, 112, 2, "25 March 2031 on twelve months' notice")}};
+  EXPECT_EQ(written(page),
+            "Passing rent | 412,000 a year, paid quarterly in advance\n"
+            "Tenant's break | 25 March 2031 on twelve months' notice");
+}
+
 TEST(PdfLayoutTest, ParagraphLinesAreJoinedAndHyphensHealed) {
   const LayoutPage page{600,
                         800,
@@ -60,7 +71,7 @@ TEST(PdfLayoutTest, ParagraphLinesAreJoinedAndHyphensHealed) {
                          line_at(50, 136, 1, "series is not cut here at all.")}};
   EXPECT_EQ(written(page),
             "Goods remain the property of the seller until they have been paid for. Our part is "
-            "well-known, and the A- series is not cut here at all.");
+            "well-known, and the A-series is not cut here at all.");
 }
 
 TEST(PdfLayoutTest, ColumnsOfProseAreReadOneAfterTheOther) {
