@@ -23,6 +23,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import export
 import model as v4
 import optimiser
 from tasks.mixture import Haystack, Mixture
@@ -88,8 +89,13 @@ class Trainer:
         self.work = ROOT / recipe["work"]
         self.work.mkdir(parents=True, exist_ok=True)
         self.state_path = self.work / "state.pt"
-        if self.state_path.exists() and not recipe.get("smoke"):
+        if recipe["smoke"]:
+            return
+        if self.state_path.exists():
             self.load()
+        elif recipe["start_from"]:
+            export.load_into(self.model, ROOT / recipe["start_from"])
+            self.log(event=f"weights of {recipe['start_from']}")
 
     def load(self):
         state = torch.load(self.state_path, map_location=self.device)  # tensors and numbers only
@@ -230,13 +236,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("recipe")
     parser.add_argument("--minutes", type=float, default=9, help="stop, with the state saved, after so long")
+    parser.add_argument("--start-from", help="an exported model, where there is no state yet")
     parser.add_argument("--smoke", action="store_true", help="a few steps of every stage; nothing is saved")
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches")
     parser.add_argument("--save-every", type=float, default=5, help="minutes")
     arguments = parser.parse_args()
     started = time.time()
     recipe = tomllib.loads(pathlib.Path(arguments.recipe).read_text())
-    recipe["smoke"] = arguments.smoke
+    recipe |= {"smoke": arguments.smoke, "start_from": arguments.start_from}
     device = torch.device("cpu")
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))

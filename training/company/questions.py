@@ -132,7 +132,7 @@ TWO_STEPS = [
 ]
 
 DEMO = [
-    "What yearly rent do we pay for Millrace House?", "Which roaster was put forward as our fallback for coffee?", "Who books business trips for us?",
+    "What yearly rent do we pay for Millrace House?", "Which roaster was put forward as our fallback for coffee?", "What do guests pay for a main course in our canteen?",
     "Who operates the confidential outside line for whistle-blowers?", "On what ship do the lentils travel in May?", "What does invoice TI-88052 come to with VAT?",
     "Who stands in for Hazel Winterton?", "How much sulphur dioxide may our own chutney contain?", "What did the blast chiller end up costing?",
     "Which laboratory job number do the swollen herring pails carry?",
