@@ -26,6 +26,30 @@ bool exists(Database& db, CollectionId collection) {
       .has_value();
 }
 
+// BM25 gives a word that more than half of the rows hold next to no weight, and it costs the most
+// to match.  Without such words a query of a large table is many times faster and finds the same.
+constexpr int64_t kRowsWorthPruning = 5000;
+
+std::vector<QueryTerm> worth_matching(Database& db,
+                                      CollectionId collection,
+                                      const std::vector<QueryTerm>& terms) {
+  const int64_t n_rows = db.find_integer(
+                               "SELECT sum(n_chunks) FROM documents WHERE collection_id = ?1 AND "
+                               "state = 'ready'",
+                               collection)
+                             .value_or(0);
+  if (n_rows < kRowsWorthPruning) return terms;
+  const std::string table = search_table(collection);
+  std::vector<QueryTerm> kept;
+  for (const QueryTerm& term : terms) {
+    const auto n_holding = db.find_integer(
+        "SELECT count(*) FROM (SELECT 1 FROM " + table + " WHERE " + table + " MATCH ?1 LIMIT ?2)",
+        match_any({term}), n_rows / 2 + 1);
+    if (n_holding.value_or(0) <= n_rows / 2) kept.push_back(term);
+  }
+  return kept.empty() ? terms : kept;
+}
+
 const char* const kLiveChunk =
     " FROM chunks c JOIN documents d ON d.id = c.document_id "
     "WHERE c.id = ?1 AND d.state = 'ready' AND d.deletion_id IS NULL";
@@ -184,7 +208,8 @@ std::vector<SearchHit> Store::search_text(const SearchScope& scope, std::string_
   for (const CollectionId collection : scope.collections) {
     if (!exists(*db, collection)) continue;
     const int64_t limit = scope.limit + hidden_chunks(*db, collection);
-    resolve(*db, match_text(*db, collection, match_any(terms), limit), hits);
+    const std::string expression = match_any(worth_matching(*db, collection, terms));
+    resolve(*db, match_text(*db, collection, expression, limit), hits);
   }
   keep_best(hits, scope.limit);
   return hits;

@@ -226,6 +226,18 @@ TEST_F(StoreTest, RareWordsWeighMoreThanCommonOnes) {
   EXPECT_EQ(search(collection_, "the goods of Quade")[0], "The goods were inspected by Quade.");
 }
 
+TEST_F(StoreTest, InALargeTableWordsOfEveryRowDoNotCount) {
+  std::vector<std::string> sentences;
+  for (int i = 0; i < 6000; ++i) sentences.push_back("The row " + std::to_string(i) + ". ");
+  const DocumentId id = ingest(collection_, "a.txt", sentences);
+  const SearchScope scope{.collections = {collection_}, .limit = 500};
+  const auto hits = store_->search_text(scope, "the row 4711");
+  ASSERT_EQ(hits.size(), 1u);
+  EXPECT_EQ(hits[0].chunk.document, id);
+  EXPECT_EQ(hits[0].chunk.ordinal, 4711);
+  EXPECT_EQ(store_->search_text(scope, "the").size(), 500u);  // nothing rarer was asked for
+}
+
 TEST_F(StoreTest, AQueryIsWordsAndNeverALanguage) {
   ingest(collection_, "a.txt", {"Payment NEAR delivery OR else. "});
   for (const char* query :
