@@ -48,7 +48,8 @@ def needle(r, words):
     attribute, k, absent_key = r.choice(ATTRIBUTES), key(r, words), key(r, words)
     slots = dict(a=attribute, k=k, v=value(r, words))
     capital = lambda text: text[0].upper() + text[1:]
-    line = capital(sentence.format(**slots))
+    line = sentence.format(**slots)
+    line = line if sentence.startswith("{v}") else capital(line)  # values stay as asked for
     turn = Turn(capital(question.format(**slots)), [line], slots["v"])
     return line, turn, Turn(capital(question.format(a=attribute, k=absent_key)), [])
 

@@ -159,7 +159,7 @@ def paper(r, n_sentences):
     for index in kept:
         template, questions = sentences[index]
         line = fill(template, filled)
-        if r.random() < 0.08:
+        if template[0] != "{" and r.random() < 0.08:
             line = f"{r.choice(LINKS)} {line[0].lower() + line[1:]}"
         lines.append(line)
         turns += [Turn(fill(question, filled), [line], filled[slot]) for question, slot in questions]

@@ -136,8 +136,9 @@ class Record:
     def sentences(self, r):
         made = {}
         for name, (value, _) in self.fields.items():
-            text = r.choice(SENTENCES).format(field=name, word=self.word, Word=self.word.capitalize(), key=self.key, value=value)
-            made[name] = text[0].upper() + text[1:]
+            template = r.choice(SENTENCES)
+            text = template.format(field=name, word=self.word, Word=self.word.capitalize(), key=self.key, value=value)
+            made[name] = text if template.startswith("{value}") else text[0].upper() + text[1:]  # values stay as asked for
         return made
 
     def both(self, r, evidence):
