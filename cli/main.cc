@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   add_ask_command(app);
   add_plan_command(app);
   add_generate_command(app);
+  add_logits_command(app);
   add_tokenize_command(app);
   add_extract_command(app);
   return run_main(app, argc, argv);

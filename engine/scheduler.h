@@ -29,7 +29,7 @@ struct GenerationRequest {
   std::vector<std::string> stop;
 
   // A conversation's name.  Its timeline is kept after the answer, so that a follow-up whose prompt
-  // repeats it computes only what is new.  Empty: nothing is kept for this request alone.
+  // repeats it computes only what is new.  Empty: a timeline of its own, dropped afterwards.
   std::string session_key;
 };
 
