@@ -325,7 +325,7 @@ Checkpoint Checkpoint::open(const std::filesystem::path& model_dir) {
 
   Checkpoint checkpoint;
   for (const auto& [shard, tensors] : tensors_of) {
-    checkpoint.add_file(model_dir / shard, [&](const std::string& tensor) {
+    checkpoint.add_file(model_dir / shard, [&, &shard = shard](const std::string& tensor) {
       const auto it = shard_of.find(tensor);
       return it != shard_of.end() && it->second == shard;
     });
