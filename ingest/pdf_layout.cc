@@ -313,9 +313,14 @@ class PageWriter {
     }
     if (!pieces.empty()) {
       const Box& box = pieces.front()->box;
-      if (box.top - bottom > height_of(box) * 0.8F) out_.end_paragraph();
-      write_cells(cells_of(pieces));
+      const std::vector<Cell> cells = cells_of(pieces);
+      // Rows of one table may stand further apart than lines of text.
+      const bool same_table = cells.size() > 1 && cells.size() == n_cells_before_;
+      const float gap_max = height_of(box) * (same_table ? 2.5F : 0.8F);
+      if (box.top - bottom > gap_max) out_.end_paragraph();
+      write_cells(cells);
       bottom = box.bottom;
+      n_cells_before_ = cells.size();
     }
     for (const Block* block : paragraphs) {
       // A label to the left introduces its paragraph.
@@ -393,6 +398,7 @@ class PageWriter {
   TextBuilder& out_;
   Page& page_;
   std::set<const Block*> written_;
+  size_t n_cells_before_ = 0;
 };
 
 }  // namespace

@@ -100,8 +100,8 @@ TEST(PdfLayoutTest, LabelsAndItemMarksAreNoCells) {
   const LayoutPage page{600,
                         800,
                         {line_at(50, 100, 1, "Invoice number:"), line_at(200, 100, 2, "INV-7"),
-                         line_at(50, 130, 3, "Item 1."), line_at(150, 130, 4, "Statements"),
-                         line_at(50, 160, 5, "(a)"), line_at(150, 160, 6, "Scope")}};
+                         line_at(50, 150, 3, "Item 1."), line_at(150, 150, 4, "Statements"),
+                         line_at(50, 200, 5, "(a)"), line_at(150, 200, 6, "Scope")}};
   EXPECT_EQ(written(page), "Invoice number: INV-7\n\nItem 1. | Statements\n\n(a) Scope");
 }
 
