@@ -3,8 +3,8 @@
     python3 training/check_parity.py MODEL_DIR --engine build/cpu/widenet-engine [--length 700]
 
 exact: float32 on both sides; the worst per-position relative error must stay below 1e-3.
-native: bfloat16 rounding is placed differently, and a flipped rounding step or expert moves on; the
-median relative error must stay below 5%.
+native: bfloat16 rounding is placed differently here and there, and a flipped rounding step or expert
+moves on; two such outcomes may differ by 1.5 times what quantisation itself changes (median).
 """
 import argparse
 import pathlib
@@ -18,9 +18,6 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import export
 import model as v4
-
-BOUNDS = {"exact": (1e-3, numpy.max), "native": (0.05, numpy.median)}
-
 
 def engine_logits(engine, model_dir, tokens, kind, vocabulary):
     with tempfile.TemporaryDirectory() as folder:
@@ -37,6 +34,10 @@ def torch_logits(model_dir, tokens, kind):
     return model.logits(torch.tensor(tokens), mode).numpy()
 
 
+def relative_errors(ours, theirs):
+    return numpy.linalg.norm(ours - theirs, axis=1) / numpy.linalg.norm(theirs, axis=1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model")
@@ -46,16 +47,17 @@ def main():
     arguments = parser.parse_args()
     config = v4.Config(pathlib.Path(arguments.model, "config.json"))
     tokens = numpy.random.default_rng(arguments.seed).integers(0, config.vocab_size, arguments.length).tolist()
+    exact, native = (torch_logits(arguments.model, tokens, kind) for kind in ("exact", "native"))
+    quantisation = numpy.median(relative_errors(native, exact))
     failed = False
-    for kind, (bound, statistic) in BOUNDS.items():
+    for kind, theirs, statistic, bound in (("exact", exact, numpy.max, 1e-3), ("native", native, numpy.median, 1.5 * quantisation)):
         ours = engine_logits(arguments.engine, arguments.model, tokens, kind, config.vocab_size)
-        theirs = torch_logits(arguments.model, tokens, kind)
-        errors = numpy.linalg.norm(ours - theirs, axis=1) / numpy.linalg.norm(theirs, axis=1)
+        errors = relative_errors(ours, theirs)
         same = (ours.argmax(1) == theirs.argmax(1)).mean()
         good = statistic(errors) <= bound
         failed |= not good
         print(f"{kind}: relative error median {numpy.median(errors):.2e}, worst {errors.max():.2e} at {errors.argmax()}; "
-              f"same arg-max {same:.1%}: {'ok' if good else f'above {bound}'}")
+              f"same arg-max {same:.1%}; bound {bound:.2e}: {'ok' if good else 'too far'}")
     sys.exit(failed)
 
 

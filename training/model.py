@@ -519,11 +519,10 @@ class Model(nn.Module):
         self.config = config
         ratios, n_layers = config.compress_ratios, config.num_hidden_layers
         self.embed = nn.Embedding(config.vocab_size, config.hidden_size)
-        nn.init.normal_(self.embed.weight, std=config.hidden_size ** -0.5)
+        nn.init.normal_(self.embed.weight, std=0.02)
         self.layers = nn.ModuleList(Layer(config, ratios[i], i < config.num_hash_layers) for i in range(n_layers))
         self.hc_head, self.norm = StreamHead(config), Norm(config.hidden_size)
-        self.head = Plain(config.hidden_size, config.vocab_size)
-        self.head.weight.data.copy_(self.embed.weight.data)  # untied, but copying a token starts as the identity
+        self.head = Plain(config.hidden_size, config.vocab_size, std=0.02)
         if config.num_nextn_predict_layers:
             self.mtp = NextTokenBlock(config)
 
