@@ -57,6 +57,8 @@ void add_logits_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
 
 void add_ask_command(CLI::App& app);
+void add_doctor_command(CLI::App& app);
+void add_eval_command(CLI::App& app);
 void add_extract_command(CLI::App& app);
 void add_ingest_command(CLI::App& app);
 void add_ls_command(CLI::App& app);

@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
   add_search_command(app);
   add_ask_command(app);
   add_plan_command(app);
+  add_eval_command(app);
+  add_doctor_command(app);
   add_generate_command(app);
   add_logits_command(app);
   add_tokenize_command(app);

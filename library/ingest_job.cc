@@ -47,6 +47,17 @@ store::Page to_stored(const ingest::Page& page) {
   return stored;
 }
 
+// A chunk is embedded with its document's title, as the full-text index has it beside the text:
+// what a paper is about is often said nowhere else.
+std::vector<float> embed_under(const std::string& title,
+                               std::string_view text,
+                               const std::vector<engine::TokenId>& tokens,
+                               const TextModel& model) {
+  std::vector<engine::TokenId> titled = model.tokenizer().encode(title + "\n");
+  titled.insert(titled.end(), tokens.begin(), tokens.end());
+  return model.embed(title + "\n" + std::string(text), titled);
+}
+
 // Ranges are consecutive, so the text is walked once.
 std::vector<store::ProcessedChunk> make_chunks(const ingest::ExtractedDocument& document,
                                                const TextModel& model,
@@ -65,7 +76,7 @@ std::vector<store::ProcessedChunk> make_chunks(const ingest::ExtractedDocument& 
     chunk.end_char = range.end_char;
     chunk.page = range.page;
     chunk.tokens = model.tokenizer().encode(text);
-    chunk.embedding = model.embed(text, chunk.tokens);
+    chunk.embedding = embed_under(document.title, text, chunk.tokens, model);
   }
   return chunks;
 }

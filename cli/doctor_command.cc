@@ -1,0 +1,42 @@
+// `widenet doctor`: looks whether everything that widenet keeps is whole.
+#include <cstdio>
+
+#include "cli/support.h"
+#include "library/check_store.h"
+
+namespace widenet::cli {
+namespace {
+
+struct DoctorOptions {
+  DataOptions data;
+  ModelOptions model;
+};
+
+void run(const DoctorOptions& options) {
+  const auto store = open_store(options.data);
+  const auto model = find_text_model(options.model);
+  const auto report = library::check_store(*store, model.get());
+  std::printf(
+      "Checked %s, %s, %s of original bytes.\n", counted(report.n_documents, "document").c_str(),
+      counted(report.n_chunks, "chunk").c_str(), counted(report.n_originals, "file").c_str());
+  if (!model) std::printf("No model found: tokens were not checked (--model DIR names one).\n");
+  for (const auto& problem : report.problems) std::printf("%s\n", problem.c_str());
+  if (!report.problems.empty()) {
+    throw CommandError("cannot vouch for the documents in \"" + options.data.data.string() +
+                       "\": " + counted(static_cast<int64_t>(report.problems.size()), "problem") +
+                       " found (see above)");
+  }
+  std::printf("All is well.\n");
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("doctor", "Check that all that is kept is whole");
+  const auto options = std::make_shared<DoctorOptions>();
+  add_data_option(*verb, options->data);
+  verb->add_option("--model", options->model.model, "The model whose tokens to check");
+  verb->callback([options] { run(*options); });
+}
+
+}  // namespace widenet::cli
