@@ -2,7 +2,7 @@
 # The long training of nano on one or two H100/H200s, in commands of at most nine minutes that go on from one another.
 #
 #   on the machine with the data       training/gpu_session.sh prepare DATA_DIR     corpus and carry folder (minutes)
-#   on the GPU machine, from the root  training/gpu_session.sh smoke                every stage for six steps, with speeds
+#   on the GPU machine, from the root  training/gpu_session.sh smoke                four steps of every stage, with speeds
 #                                      training/gpu_session.sh train                again and again until it says progress 1
 #                                      training/gpu_session.sh export DIR           weights and log into DIR
 #

@@ -65,13 +65,16 @@ def allow_many_shapes():
                 setattr(torch._dynamo.config, limit, 512)
 
 
-def rms(x, weight=None, eps=1e-6):
+@fused
+def rms_rows(x, weight):
     x32 = x.float()
-    y = x32 * torch.rsqrt(x32.square().mean(-1, keepdim=True) + eps)
+    y = x32 * torch.rsqrt(x32.square().mean(-1, keepdim=True) + 1e-6)
     return (y if weight is None else y * weight).to(x.dtype)
 
 
-rms = fused(rms)
+def rms(x, weight=None):
+    """Compiled for rows, whose number is the same in most stages: few shapes, few compilations."""
+    return rms_rows(x.reshape(-1, x.shape[-1]), weight).view(x.shape)
 
 
 def rope_frequencies(config, ratio, device):
@@ -97,15 +100,19 @@ def rotations(config, ratio, positions):
 
 
 @fused
-def rotate(x, cos, sin):
-    """The last 2*pairs channels of x [B, S, ..., channels] turned, as interleaved (even, odd) pairs."""
+def rotate_rows(x, cos, sin):
     pairs = cos.shape[-1]
-    shape = [1, x.shape[1]] + [1] * (x.dim() - 3) + [pairs]
-    cos, sin = cos.reshape(shape), sin.reshape(shape)
     plain, turned = x[..., :-2 * pairs], x[..., -2 * pairs:].float()
     even, odd = turned[..., 0::2], turned[..., 1::2]
     turned = torch.stack((even * cos - odd * sin, odd * cos + even * sin), -1).flatten(-2)
     return torch.cat((plain, turned.to(x.dtype)), -1)
+
+
+def rotate(x, cos, sin):
+    """The last 2*pairs channels of x [B, S, ..., channels] turned, as interleaved (even, odd) pairs."""
+    batch, length = x.shape[:2]
+    rows = x.reshape(batch * length, -1, x.shape[-1])
+    return rotate_rows(rows, cos.repeat(batch, 1).unsqueeze(1), sin.repeat(batch, 1).unsqueeze(1)).view(x.shape)
 
 
 class Linear8(nn.Module):

@@ -98,7 +98,7 @@ class Trainer:
             self.log(event=f"weights of {recipe['start_from']}")
 
     def load(self):
-        state = torch.load(self.state_path, map_location=self.device)  # tensors and numbers only
+        state = torch.load(self.state_path, map_location="cpu")
         self.model.load_state_dict(state["model"])
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
@@ -207,21 +207,23 @@ class Trainer:
         self.seconds += self.same_everywhere(time.time() - started)
 
     def smoke(self, batches):
-        """A few steps of every stage, plain and quantised, with their speed: what may break shows before the long run."""
-        done = 0.0
-        for stage in self.recipe["stage"]:
-            for quantised in (False, True):
+        """A few steps of every stage, the last one also quantised, with their speed: what may break shows at once."""
+        done, total = 0.0, 60 * self.recipe["minutes"]
+        for index, stage in enumerate(self.recipe["stage"]):
+            middle = total * (done + stage["share"] / 2)
+            done += stage["share"]
+            for quantised in (False, True) if index == len(self.recipe["stage"]) - 1 else (False,):
                 self.recipe["quantised_from"] = 0.0 if quantised else 2.0
-                self.seconds = 60 * self.recipe["minutes"] * (done + stage["share"] / 2)
-                middle, started, speeds = self.seconds, time.time(), []
-                for _ in range(6):
+                seconds = []
+                for _ in range(4):
                     self.seconds, before = middle, time.time()
                     self.one_step(batches)
-                    speeds.append(stage["rows"] * stage["length"] * self.world / (time.time() - before))
+                    if self.device.type == "cuda":
+                        torch.cuda.synchronize()
+                    seconds.append(time.time() - before)
                 peak = torch.cuda.max_memory_allocated() / 2 ** 30 if self.device.type == "cuda" else 0
-                self.log(event="smoke", length=stage["length"], quantised=quantised, tokens_a_second=round(max(speeds)),
-                         first_seconds=round(time.time() - started, 1), peak_gib=round(peak, 1))
-            done += stage["share"]
+                self.log(event="smoke", length=stage["length"], quantised=quantised, first_seconds=round(seconds[0], 1),
+                         tokens_a_second=round(stage["rows"] * stage["length"] * self.world / min(seconds)), peak_gib=round(peak, 1))
 
     def same_everywhere(self, seconds):
         """All ranks must agree on the time, or they would part at a stage's end."""
