@@ -12,7 +12,7 @@ store::SearchHit hit(store::ChunkId chunk, float score) {
 }
 
 TEST(FuseTest, AScoreIsTheSumOfReciprocalRanks) {
-  const auto fused = fuse({hit(101, 9), hit(102, 8)}, {hit(102, 0.5f)}, {});
+  const auto fused = fuse({hit(101, 9), hit(102, 8)}, {hit(102, 0.5f)}, {.dense_weight = 1});
   ASSERT_EQ(fused.size(), 2u);
   EXPECT_EQ(fused[0].chunk.id, 102);
   EXPECT_DOUBLE_EQ(fused[0].score, 1.0 / 62 + 1.0 / 61);
@@ -25,7 +25,7 @@ TEST(FuseTest, AScoreIsTheSumOfReciprocalRanks) {
 }
 
 TEST(FuseTest, EqualScoresComeInTextOrder) {
-  const auto fused = fuse({hit(205, 3)}, {hit(103, 1)}, {});
+  const auto fused = fuse({hit(205, 3)}, {hit(103, 1)}, {.dense_weight = 1});
   EXPECT_EQ(fused[0].chunk.id, 103);
   EXPECT_EQ(fused[1].chunk.id, 205);
 }
