@@ -46,6 +46,7 @@ struct IndexScoreInputs {
 using IndexScores = void(Stream&, const IndexScoreInputs&, View<float, 2> scores);
 
 IndexScores index_scores_reference;
+IndexScores index_scores_avx2;
 IndexScores index_scores_avx512;
 
 }  // namespace widenet::kernels

@@ -1,0 +1,218 @@
+// The AVX2 backend: vectors of 8 floats; the kernels are written once in simd_kernels.h.
+#include <immintrin.h>
+
+#include "kernels/simd_includes.h"
+
+// Everything below is compiled for these instructions and stays inside this file.
+#pragma GCC target("avx2,fma")
+
+#define WN_ISA(name) name##_avx2
+#define WN_INLINE inline __attribute__((always_inline))
+
+namespace widenet::kernels {
+namespace {
+
+constexpr int64_t kLanes = 8;
+constexpr int64_t kHeadBlock = 2;  // heads x rows, and heads x vectors, kept in registers
+constexpr int64_t kLinearTokens = 2;
+using F = __m256;
+
+WN_INLINE __m256i first_lanes(int64_t n) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n >= 8 ? 8 : static_cast<int>(n)), lane);
+}
+WN_INLINE F load(const float* p) {
+  return _mm256_loadu_ps(p);
+}
+WN_INLINE void store(float* p, F v) {
+  _mm256_storeu_ps(p, v);
+}
+WN_INLINE F load_first(const float* p, int64_t n) {
+  return n >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, first_lanes(n));
+}
+WN_INLINE void store_first(float* p, F v, int64_t n) {
+  if (n >= 8) {
+    _mm256_storeu_ps(p, v);
+  } else {
+    _mm256_maskstore_ps(p, first_lanes(n), v);
+  }
+}
+WN_INLINE F zero() {
+  return _mm256_setzero_ps();
+}
+WN_INLINE F splat(float x) {
+  return _mm256_set1_ps(x);
+}
+WN_INLINE F add(F a, F b) {
+  return _mm256_add_ps(a, b);
+}
+WN_INLINE F sub(F a, F b) {
+  return _mm256_sub_ps(a, b);
+}
+WN_INLINE F mul(F a, F b) {
+  return _mm256_mul_ps(a, b);
+}
+WN_INLINE F div(F a, F b) {
+  return _mm256_div_ps(a, b);
+}
+WN_INLINE F fma(F a, F b, F c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+WN_INLINE F max(F a, F b) {
+  return _mm256_max_ps(a, b);
+}
+WN_INLINE F min(F a, F b) {
+  return _mm256_min_ps(a, b);
+}
+WN_INLINE F nearest_integer(F a) {
+  return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+// a where x < y, else b.
+WN_INLINE F where_less(F x, F y, F a, F b) {
+  return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, y, _CMP_LT_OQ));
+}
+// v * 2^n for integers n in [-126, 127].
+WN_INLINE F times_power_of_two(F v, F n) {
+  const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+  return _mm256_mul_ps(v, _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23)));
+}
+WN_INLINE F magnitude(F v) {
+  return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
+}
+WN_INLINE F with_sign_of(F v, F sign) {
+  return _mm256_or_ps(v, _mm256_and_ps(_mm256_set1_ps(-0.0f), sign));
+}
+// Rounds the mantissa after its upper `23 - shift` bits: to nearest, ties to even.
+template <int shift>
+WN_INLINE F round_mantissa(F v) {
+  const __m256i bits = _mm256_castps_si256(v);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, shift), _mm256_set1_epi32(1));
+  const __m256i half = _mm256_set1_epi32((1 << (shift - 1)) - 1);
+  const __m256i sum = _mm256_add_epi32(bits, _mm256_add_epi32(half, odd));
+  return _mm256_castsi256_ps(_mm256_and_si256(sum, _mm256_set1_epi32(-(1 << shift))));
+}
+WN_INLINE F swap_pairs(F v) {
+  return _mm256_permute_ps(v, 0xb1);
+}
+WN_INLINE F even_twice(F v) {
+  return _mm256_moveldup_ps(v);
+}
+WN_INLINE F odd_twice(F v) {
+  return _mm256_movehdup_ps(v);
+}
+WN_INLINE F negate_even(F v) {
+  return _mm256_xor_ps(v, _mm256_setr_ps(-0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f));
+}
+
+// Hadamard butterflies within the vector: distances 1, 2, 4.
+WN_INLINE F butterflies(F v) {
+  F partner = _mm256_permute_ps(v, 0xb1);
+  v = _mm256_blend_ps(add(v, partner), sub(partner, v), 0xaa);
+  partner = _mm256_permute_ps(v, 0x4e);
+  v = _mm256_blend_ps(add(v, partner), sub(partner, v), 0xcc);
+  partner = _mm256_permute2f128_ps(v, v, 1);
+  return _mm256_blend_ps(add(v, partner), sub(partner, v), 0xf0);
+}
+
+WN_INLINE float largest_lane(F v) {
+  __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+  return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+}
+
+// The lanes' sums of four vectors, always added in the same order.
+WN_INLINE __m128 sums_of_four(F a, F b, F c, F d) {
+  const F ab = add(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+  const F cd = add(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+  const __m256d ab_pairs = _mm256_castps_pd(ab);
+  const __m256d cd_pairs = _mm256_castps_pd(cd);
+  const F all = add(_mm256_castpd_ps(_mm256_unpacklo_pd(ab_pairs, cd_pairs)),
+                    _mm256_castpd_ps(_mm256_unpackhi_pd(ab_pairs, cd_pairs)));
+  return _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
+}
+
+// n E4M3 codes times a power of two, in float32.
+WN_INLINE void decode_e4m3_block(const uint8_t* codes, float scale, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = e4m3_to_float(codes[i]) * scale;
+}
+
+// --- Index scores: eight keys at a time, one in each lane ---
+
+constexpr int64_t kIndexDimMax = 256;
+
+// Twice the codes of eight keys: values[i / 4][key][i % 4] for channel i; the keys' scales by
+// block.
+struct KeyTile {
+  __m256i values[kIndexDimMax / 4];
+  F scales[kIndexDimMax / 32];
+};
+
+void load_key_tile(const uint8_t* keys, int64_t n_keys, const IndexLayout& layout, KeyTile& tile) {
+  const int64_t row_bytes = layout.row_bytes();
+  const int64_t last = n_keys - 1;
+  alignas(32) uint32_t words[8];
+  const __m256i nibble = _mm256_set1_epi8(15);
+  const __m256i table = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12));
+  for (int64_t i = 0; i < layout.dim; i += 8) {  // four bytes a key: eight channels
+    for (int64_t k = 0; k < 8; ++k) {
+      std::memcpy(&words[k], keys + (k < last ? k : last) * row_bytes + i / 2, 4);
+    }
+    const __m256i codes = _mm256_load_si256(reinterpret_cast<const __m256i*>(words));
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi16(codes, 4), nibble);
+    tile.values[i / 4] = _mm256_shuffle_epi8(table, _mm256_and_si256(codes, nibble));
+    tile.values[i / 4 + 1] = _mm256_shuffle_epi8(table, odd);
+  }
+  alignas(32) float scales[8];
+  for (int64_t b = 0; b < layout.n_scales(); ++b) {
+    for (int64_t k = 0; k < 8; ++k) {
+      scales[k] = e8m0_to_float(keys[(k < last ? k : last) * row_bytes + layout.dim / 2 + b]);
+    }
+    tile.scales[b] = _mm256_load_ps(scales);
+  }
+}
+
+// A query in the order of KeyTile.
+struct PreparedQuery {
+  int32_t values[kIndexDimMax / 4];
+  float scales[kIndexDimMax / 32];
+};
+
+void prepare_query(const uint8_t* row, const IndexLayout& layout, PreparedQuery& query) {
+  const auto doubled = [&](int64_t i) { return kE2m1Doubled[(row[i / 2] >> (4 * (i % 2))) & 15]; };
+  for (int64_t i = 0; i < layout.dim; i += 8) {
+    int8_t even[4];
+    int8_t odd[4];
+    for (int64_t j = 0; j < 4; ++j) {
+      even[j] = doubled(i + 2 * j);
+      odd[j] = doubled(i + 2 * j + 1);
+    }
+    std::memcpy(&query.values[i / 4], even, 4);
+    std::memcpy(&query.values[i / 4 + 1], odd, 4);
+  }
+  for (int64_t b = 0; b < layout.n_scales(); ++b) {
+    query.scales[b] = 0.25f * e8m0_to_float(row[layout.dim / 2 + b]);
+  }
+}
+
+// One query against a tile: the eight dot products, as in the reference to the last bit.
+WN_INLINE F tile_dots(const PreparedQuery& query, const KeyTile& tile, int64_t n_blocks) {
+  F dot = zero();
+  for (int64_t b = 0; b < n_blocks; ++b) {
+    __m256i pairs = _mm256_setzero_si256();  // at most 8 * 2 * 144 each: 16 bits hold it
+    for (int64_t i = 8 * b; i < 8 * (b + 1); ++i) {
+      const __m256i q = _mm256_set1_epi32(query.values[i]);
+      const __m256i key = tile.values[i];
+      pairs = _mm256_add_epi16(
+          pairs, _mm256_maddubs_epi16(_mm256_abs_epi8(key), _mm256_sign_epi8(q, key)));
+    }
+    const __m256i sum = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    dot = add(dot, mul(mul(_mm256_cvtepi32_ps(sum), splat(query.scales[b])), tile.scales[b]));
+  }
+  return dot;
+}
+
+}  // namespace
+}  // namespace widenet::kernels
+
+#include "kernels/simd_kernels.h"

@@ -1,0 +1,342 @@
+// The AVX-512 backend: vectors of 16 floats, BF16 dot products, VNNI; the kernels are written once
+// in simd_kernels.h.
+#include <immintrin.h>
+
+#include "kernels/simd_includes.h"
+
+// Everything below is compiled for these instructions and stays inside this file.
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16")
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // false in g++ 12's own intrinsics
+#pragma GCC diagnostic ignored "-Wuninitialized"        // and so is this one
+
+#define WN_ISA(name) name##_avx512
+#define WN_INLINE inline __attribute__((always_inline))
+
+namespace widenet::kernels {
+namespace {
+
+constexpr int64_t kLanes = 16;
+constexpr int64_t kHeadBlock = 4;  // heads x rows, and heads x vectors, kept in registers
+constexpr int64_t kLinearTokens = 4;
+using F = __m512;
+
+WN_INLINE __mmask16 first_lanes(int64_t n) {
+  return n >= 16 ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << n) - 1u);
+}
+WN_INLINE F load(const float* p) {
+  return _mm512_loadu_ps(p);
+}
+WN_INLINE void store(float* p, F v) {
+  _mm512_storeu_ps(p, v);
+}
+WN_INLINE F load_first(const float* p, int64_t n) {
+  return _mm512_maskz_loadu_ps(first_lanes(n), p);
+}
+WN_INLINE void store_first(float* p, F v, int64_t n) {
+  _mm512_mask_storeu_ps(p, first_lanes(n), v);
+}
+WN_INLINE F zero() {
+  return _mm512_setzero_ps();
+}
+WN_INLINE F splat(float x) {
+  return _mm512_set1_ps(x);
+}
+WN_INLINE F add(F a, F b) {
+  return _mm512_add_ps(a, b);
+}
+WN_INLINE F sub(F a, F b) {
+  return _mm512_sub_ps(a, b);
+}
+WN_INLINE F mul(F a, F b) {
+  return _mm512_mul_ps(a, b);
+}
+WN_INLINE F div(F a, F b) {
+  return _mm512_div_ps(a, b);
+}
+WN_INLINE F fma(F a, F b, F c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+WN_INLINE F max(F a, F b) {
+  return _mm512_max_ps(a, b);
+}
+WN_INLINE F min(F a, F b) {
+  return _mm512_min_ps(a, b);
+}
+WN_INLINE F nearest_integer(F a) {
+  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+// a where x < y, else b.
+WN_INLINE F where_less(F x, F y, F a, F b) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, y, _CMP_LT_OQ), b, a);
+}
+// v * 2^n for integers n in [-126, 127].
+WN_INLINE F times_power_of_two(F v, F n) {
+  const __m512i bits =
+      _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23);
+  return _mm512_mul_ps(v, _mm512_castsi512_ps(bits));
+}
+WN_INLINE F magnitude(F v) {
+  return _mm512_abs_ps(v);
+}
+WN_INLINE F with_sign_of(F v, F sign) {
+  const __m512i mask = _mm512_set1_epi32(INT32_MIN);
+  return _mm512_castsi512_ps(
+      _mm512_or_si512(_mm512_castps_si512(v), _mm512_and_si512(_mm512_castps_si512(sign), mask)));
+}
+// Rounds the mantissa after its upper `23 - shift` bits: to nearest, ties to even.
+template <int shift>
+WN_INLINE F round_mantissa(F v) {
+  const __m512i bits = _mm512_castps_si512(v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, shift), _mm512_set1_epi32(1));
+  const __m512i half = _mm512_set1_epi32((1 << (shift - 1)) - 1);
+  const __m512i sum = _mm512_add_epi32(bits, _mm512_add_epi32(half, odd));
+  return _mm512_castsi512_ps(_mm512_and_si512(sum, _mm512_set1_epi32(-(1 << shift))));
+}
+WN_INLINE F swap_pairs(F v) {
+  return _mm512_permute_ps(v, 0xb1);
+}
+WN_INLINE F even_twice(F v) {
+  return _mm512_moveldup_ps(v);
+}
+WN_INLINE F odd_twice(F v) {
+  return _mm512_movehdup_ps(v);
+}
+WN_INLINE F negate_even(F v) {
+  const __m512i mask = _mm512_set1_epi64(static_cast<int64_t>(0x80000000u));
+  return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(v), mask));
+}
+
+// Hadamard butterflies within the vector: distances 1, 2, 4, 8.
+WN_INLINE F butterfly(F v, F partner, __mmask16 upper) {
+  return _mm512_mask_sub_ps(_mm512_add_ps(v, partner), upper, partner, v);
+}
+WN_INLINE F butterflies(F v) {
+  v = butterfly(v, _mm512_permute_ps(v, 0xb1), 0xaaaa);
+  v = butterfly(v, _mm512_permute_ps(v, 0x4e), 0xcccc);
+  v = butterfly(v, _mm512_shuffle_f32x4(v, v, 0xb1), 0xf0f0);
+  return butterfly(v, _mm512_shuffle_f32x4(v, v, 0x4e), 0xff00);
+}
+
+WN_INLINE float largest_lane(F v) {
+  return _mm512_reduce_max_ps(v);
+}
+
+// The lanes' sums of four vectors, always added in the same order.
+WN_INLINE __m128 sums_of_four(F a, F b, F c, F d) {
+  const F ab = add(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  const F cd = add(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+  const __m512d ab_pairs = _mm512_castps_pd(ab);
+  const __m512d cd_pairs = _mm512_castps_pd(cd);
+  const F all = add(_mm512_castpd_ps(_mm512_unpacklo_pd(ab_pairs, cd_pairs)),
+                    _mm512_castpd_ps(_mm512_unpackhi_pd(ab_pairs, cd_pairs)));
+  const __m128 low = _mm_add_ps(_mm512_castps512_ps128(all), _mm512_extractf32x4_ps(all, 1));
+  const __m128 high = _mm_add_ps(_mm512_extractf32x4_ps(all, 2), _mm512_extractf32x4_ps(all, 3));
+  return _mm_add_ps(low, high);
+}
+
+// --- BF16 panels: what linear multiplies when both sides are BF16 numbers ---
+
+#define WN_BF16_DOT 1
+constexpr int64_t kPanelStep = 32;
+
+WN_INLINE F dot_bf16(F sum, const uint16_t* a, const uint16_t* b) {
+  return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_loadu_si512(a), (__m512bh)_mm512_loadu_si512(b));
+}
+
+// n floats that are BF16 numbers, followed by zeros up to a multiple of kPanelStep.
+void floats_to_bf16(const float* x, int64_t n, uint16_t* out) {
+  for (int64_t i = 0; i < n; i += kPanelStep) {
+    const F low = load_first(x + i, n - i);
+    const F high = n - i > 16 ? load_first(x + i + 16, n - i - 16) : zero();
+    const __m256i a = _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(low), 16));
+    const __m256i b = _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(high), 16));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), a);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i + 16), b);
+  }
+}
+
+// Adds `exponent` to the exponents of BF16 numbers, zeros excepted.  All stay normal.
+WN_INLINE __m512i scale_bf16(__m512i bits, int exponent) {
+  const __mmask32 nonzero = _mm512_test_epi16_mask(bits, _mm512_set1_epi16(0x7fff));
+  return _mm512_mask_add_epi16(bits, nonzero, bits,
+                               _mm512_set1_epi16(static_cast<int16_t>(exponent * 128)));
+}
+
+// The BF16 numbers of the 128 non-negative E4M3 codes (0x7f, a NaN, included).
+struct E4m3Table {
+  __m512i parts[4];
+};
+
+WN_INLINE E4m3Table load_e4m3_table() {
+  alignas(64) uint16_t words[128];
+  for (int i = 0; i < 128; ++i) words[i] = float_to_bf16(e4m3_to_float(static_cast<uint8_t>(i)));
+  return {{_mm512_load_si512(words), _mm512_load_si512(words + 32), _mm512_load_si512(words + 64),
+           _mm512_load_si512(words + 96)}};
+}
+
+WN_INLINE __m512i e4m3_to_bf16(const E4m3Table& table, __m256i codes) {
+  const __m512i code = _mm512_cvtepu8_epi16(codes);
+  const __m512i low = _mm512_permutex2var_epi16(table.parts[0], code, table.parts[1]);
+  const __m512i high = _mm512_permutex2var_epi16(table.parts[2], code, table.parts[3]);
+  const __mmask32 is_high = _mm512_test_epi16_mask(code, _mm512_set1_epi16(0x40));
+  const __m512i value = _mm512_mask_blend_epi16(is_high, low, high);
+  const __m512i sign = _mm512_slli_epi16(_mm512_and_si512(code, _mm512_set1_epi16(0x80)), 8);
+  return _mm512_or_si512(value, sign);
+}
+
+// Whether a scale leaves every scaled code a normal BF16 number.
+WN_INLINE bool is_moderate(uint8_t e8m0) {
+  return e8m0 >= 27 && e8m0 <= 227;
+}
+
+// A stored row as BF16, zeros up to a multiple of kPanelStep.
+void decode_bf16(const Weight& w, int64_t row, float* scratch, uint16_t* out) {
+  const int64_t n = w.n_cols;
+  const int64_t stored = w.first_row + row;
+  bool is_simple = n % kPanelStep == 0;
+  if (w.format == WeightFormat::fp8 && is_simple && w.block_cols % kPanelStep == 0) {
+    const auto* codes = static_cast<const uint8_t*>(w.data) + stored * n;
+    const int64_t n_blocks = (n + w.block_cols - 1) / w.block_cols;
+    const uint8_t* scales = w.scales_e8m0 + stored / w.block_rows * n_blocks;
+    for (int64_t b = 0; b < n_blocks; ++b) is_simple = is_simple && is_moderate(scales[b]);
+    if (is_simple) {
+      const E4m3Table table = load_e4m3_table();
+      for (int64_t i = 0; i < n; i += kPanelStep) {
+        const auto* p = reinterpret_cast<const __m256i*>(codes + i);
+        const __m512i value = e4m3_to_bf16(table, _mm256_loadu_si256(p));
+        _mm512_storeu_si512(out + i, scale_bf16(value, scales[i / w.block_cols] - 127));
+      }
+      return;
+    }
+  }
+  if (w.format == WeightFormat::fp4 && is_simple) {
+    const auto* codes = static_cast<const uint8_t*>(w.data) + stored * (n / 2);
+    const uint8_t* scales = w.scales_e8m0 + stored * (n / 32);
+    for (int64_t b = 0; b < n / 32; ++b) is_simple = is_simple && is_moderate(scales[b]);
+    if (is_simple) {
+      alignas(64) uint16_t words[32];
+      for (int i = 0; i < 32; ++i) {
+        words[i] = float_to_bf16(e2m1_to_float(static_cast<uint8_t>(i % 16)));
+      }
+      const __m512i table = _mm512_load_si512(words);
+      for (int64_t i = 0; i < n; i += 32) {
+        const auto* p = reinterpret_cast<const __m128i*>(codes + i / 2);
+        const __m512i byte = _mm512_cvtepu8_epi32(_mm_loadu_si128(p));
+        const __m512i nibbles =  // the low nibble in the lower word, the high one in the upper
+            _mm512_and_si512(_mm512_or_si512(byte, _mm512_slli_epi32(byte, 12)),
+                             _mm512_set1_epi32(0x000f000f));
+        const __m512i value = _mm512_permutexvar_epi16(nibbles, table);
+        _mm512_storeu_si512(out + i, scale_bf16(value, scales[i / 32] - 127));
+      }
+      return;
+    }
+  }
+  if (w.format == WeightFormat::bf16 && is_simple) {
+    const auto* words = static_cast<const uint16_t*>(w.data) + stored * n;
+    for (int64_t i = 0; i < n; i += 32) {
+      _mm512_storeu_si512(out + i, _mm512_loadu_si512(words + i));
+    }
+    return;
+  }
+  dequantise_row(w, row, scratch);
+  floats_to_bf16(scratch, n, out);
+}
+
+// n E4M3 codes times a power of two, in float32.
+WN_INLINE void decode_e4m3_block(const uint8_t* codes, float scale, int64_t n, float* out) {
+  const E4m3Table table = load_e4m3_table();
+  for (int64_t i = 0; i < n; i += 32) {
+    const __mmask32 mask = n - i >= 32 ? 0xffffffffu : (1u << (n - i)) - 1u;
+    const __m512i value = e4m3_to_bf16(table, _mm256_maskz_loadu_epi8(mask, codes + i));
+    const __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(value));
+    const __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(value, 1));
+    store_first(out + i, mul(_mm512_castsi512_ps(_mm512_slli_epi32(low, 16)), splat(scale)), n - i);
+    if (n - i > 16) {
+      store_first(out + i + 16, mul(_mm512_castsi512_ps(_mm512_slli_epi32(high, 16)), splat(scale)),
+                  n - i - 16);
+    }
+  }
+}
+
+// --- Index scores: sixteen keys at a time, one in each lane ---
+
+constexpr int64_t kIndexDimMax = 256;
+
+// Twice the codes of sixteen keys, plus 12 to make them unsigned for VNNI:
+// values[i / 4][key][i % 4] for channel i; and the keys' scales by block.
+struct KeyTile {
+  __m512i values[kIndexDimMax / 4];
+  F scales[kIndexDimMax / 32];
+};
+
+void load_key_tile(const uint8_t* keys, int64_t n_keys, const IndexLayout& layout, KeyTile& tile) {
+  const int64_t row_bytes = layout.row_bytes();
+  const int64_t last = n_keys - 1;
+  alignas(64) uint32_t words[16];
+  const __m512i nibble = _mm512_set1_epi8(15);
+  const __m512i table = _mm512_broadcast_i32x4(
+      _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
+  for (int64_t i = 0; i < layout.dim; i += 8) {  // four bytes a key: eight channels
+    for (int64_t k = 0; k < 16; ++k) {
+      std::memcpy(&words[k], keys + (k < last ? k : last) * row_bytes + i / 2, 4);
+    }
+    const __m512i codes = _mm512_load_si512(words);
+    const __m512i even = _mm512_shuffle_epi8(table, _mm512_and_si512(codes, nibble));
+    const __m512i odd =
+        _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(codes, 4), nibble));
+    tile.values[i / 4] = even;     // channels i, i + 2, i + 4, i + 6
+    tile.values[i / 4 + 1] = odd;  // channels i + 1, i + 3, i + 5, i + 7
+  }
+  alignas(64) float scales[16];
+  for (int64_t b = 0; b < layout.n_scales(); ++b) {
+    for (int64_t k = 0; k < 16; ++k) {
+      scales[k] = e8m0_to_float(keys[(k < last ? k : last) * row_bytes + layout.dim / 2 + b]);
+    }
+    tile.scales[b] = _mm512_load_ps(scales);
+  }
+}
+
+// A query in the order of KeyTile: twice the codes, and what the unsigned keys add too much.
+struct PreparedQuery {
+  int32_t values[kIndexDimMax / 4];
+  int32_t excess[kIndexDimMax / 32];
+  float scales[kIndexDimMax / 32];
+};
+
+void prepare_query(const uint8_t* row, const IndexLayout& layout, PreparedQuery& query) {
+  const auto doubled = [&](int64_t i) { return kE2m1Doubled[(row[i / 2] >> (4 * (i % 2))) & 15]; };
+  for (int64_t i = 0; i < layout.dim; i += 8) {
+    int8_t even[4];
+    int8_t odd[4];
+    for (int64_t j = 0; j < 4; ++j) {
+      even[j] = doubled(i + 2 * j);
+      odd[j] = doubled(i + 2 * j + 1);
+    }
+    std::memcpy(&query.values[i / 4], even, 4);
+    std::memcpy(&query.values[i / 4 + 1], odd, 4);
+  }
+  for (int64_t b = 0; b < layout.n_scales(); ++b) {
+    int32_t sum = 0;
+    for (int64_t i = 32 * b; i < 32 * (b + 1); ++i) sum += doubled(i);
+    query.excess[b] = 12 * sum;
+    query.scales[b] = 0.25f * e8m0_to_float(row[layout.dim / 2 + b]);
+  }
+}
+
+// One query against a tile: the sixteen dot products, as in the reference to the last bit.
+WN_INLINE F tile_dots(const PreparedQuery& query, const KeyTile& tile, int64_t n_blocks) {
+  F dot = zero();
+  for (int64_t b = 0; b < n_blocks; ++b) {
+    __m512i sum = _mm512_set1_epi32(-query.excess[b]);
+    for (int64_t i = 8 * b; i < 8 * (b + 1); ++i) {
+      sum = _mm512_dpbusd_epi32(sum, tile.values[i], _mm512_set1_epi32(query.values[i]));
+    }
+    dot = add(dot, mul(mul(_mm512_cvtepi32_ps(sum), splat(query.scales[b])), tile.scales[b]));
+  }
+  return dot;
+}
+
+}  // namespace
+}  // namespace widenet::kernels
+
+#include "kernels/simd_kernels.h"
