@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -88,6 +89,23 @@ TEST_F(EmbedderTest, TheFingerprintNamesTheContent) {
   rows_[2].weight = {0, -3};
   write("model.safetensors", safetensors(vocab_size_, rows_));
   EXPECT_NE(Embedder::load(folder_.path())->fingerprint(), before);
+}
+
+TEST(ShippedEmbedderTest, AQuestionIsNearerToItsAnswerThanToOtherTexts) {
+  const auto embedder =
+      Embedder::load(std::filesystem::path(WN_SOURCE_DIR) / "models" / "nano-embed");
+  const auto embed = [&](const char* text) {
+    return embedder->embed(embedder->tokenizer().encode(text));
+  };
+  const auto question = embed("how long do customers have to pay an invoice?");
+  const auto similarity = [&](const char* text) {
+    const auto vector = embed(text);
+    return std::inner_product(vector.begin(), vector.end(), question.begin(), 0.0f);
+  };
+  EXPECT_NEAR(similarity("how long do customers have to pay an invoice?"), 1, 1e-5);
+  const float answer = similarity("Payment terms: invoices are due thirty days after receipt.");
+  EXPECT_GT(answer, similarity("The soup of the day is served in the canteen from noon."));
+  EXPECT_GT(answer, similarity("The river rises in the hills and flows to the north sea."));
 }
 
 TEST_F(EmbedderTest, AnotherTokenizerIsRefused) {
