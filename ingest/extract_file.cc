@@ -33,7 +33,10 @@ struct Input {
 };
 
 std::vector<std::string> environment_with(const TempDir& folder) {
+  // OpenBLAS, which the program links for other verbs, would start threads and take memory for
+  // them.
   std::vector<std::string> environment = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8",
+                                          "OPENBLAS_NUM_THREADS=1",
                                           "TMPDIR=" + folder.path().string()};
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
     const char* value = std::getenv(name);

@@ -43,13 +43,14 @@ constexpr std::array<std::string_view, 4> kDroppedRoles = {"navigation", "banner
 constexpr std::array<std::string_view, 12> kDroppedClasses = {
     "nav",     "navbar",     "navheader",   "navfooter", "navigation",    "menu",
     "sidebar", "breadcrumb", "breadcrumbs", "skip-link", "cookie-banner", "site-footer"};
-constexpr std::array<std::string_view, 34> kBlockTags = {
-    "p",       "div",    "section", "article",    "main",    "header", "aside", "h1",   "h2",
-    "h3",      "h4",     "h5",      "h6",         "ul",      "ol",     "dl",    "dt",   "table",
-    "thead",   "tbody",  "tfoot",   "caption",    "pre",     "figure", "hr",    "form", "fieldset",
-    "address", "center", "details", "blockquote", "summary", "body",   "html"};
+constexpr std::array<std::string_view, 33> kBlockTags = {
+    "p",       "div",        "section", "article", "main",     "header",  "aside",
+    "h1",      "h2",         "h3",      "h4",      "h5",       "h6",      "ul",
+    "ol",      "dl",         "table",   "thead",   "tbody",    "tfoot",   "caption",
+    "pre",     "figure",     "hr",      "form",    "fieldset", "address", "center",
+    "details", "blockquote", "summary", "body",    "html"};
 // Blocks that only end the line, so that what belongs together stays together.
-constexpr std::array<std::string_view, 4> kLineTags = {"li", "dd", "tr", "option"};
+constexpr std::array<std::string_view, 2> kLineTags = {"tr", "option"};
 
 bool has_class_of_furniture(const xmlNode* node) {
   const std::string classes = attribute(node, "class") + ' ' + attribute(node, "id");
@@ -111,6 +112,8 @@ class Writer {
     if (tag == "br") return end_line();
     if (tag == "table") return table(node, depth);
     if (tag == "li") return list_item(node, depth);
+    if (tag == "dt") return term(node, depth);
+    if (tag == "dd") return definition(node, depth);
     if (is_one_of(tag, kBlockTags)) return block(node, tag, depth);
     if (is_one_of(tag, kLineTags)) {
       end_line();
@@ -127,8 +130,23 @@ class Writer {
     in_pre_ = in_pre_ || tag == "pre";
     children(node, depth);
     in_pre_ = was_pre;
-    if (tag == "dt") return end_line();
     end_block();
+  }
+
+  void term(const xmlNode* node, int depth) {
+    const xmlNode* before = xmlPreviousElementSibling(const_cast<xmlNode*>(node));
+    const bool follows_definition = before != nullptr && view(before->name) == "dd";
+    follows_definition ? end_block() : end_line();
+    children(node, depth);
+    end_line();
+  }
+
+  void definition(const xmlNode* node, int depth) {
+    end_line();
+    ++lists_;
+    children(node, depth);
+    --lists_;
+    end_line();
   }
 
   void list_item(const xmlNode* node, int depth) {

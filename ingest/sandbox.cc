@@ -54,7 +54,9 @@ void add_rules(const Filter& filter, uint32_t action, const int (&calls)[N]) {
   }
 }
 
+// On all threads: libraries that we link may have started some.
 void load(const Filter& filter) {
+  seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
   const int error = seccomp_load(filter.get());
   if (error != 0) fail("seccomp_load", -error);
 }
