@@ -168,10 +168,9 @@ struct E4m3Table {
 };
 
 WN_INLINE E4m3Table load_e4m3_table() {
-  alignas(64) uint16_t words[128];
-  for (int i = 0; i < 128; ++i) words[i] = float_to_bf16(e4m3_to_float(static_cast<uint8_t>(i)));
-  return {{_mm512_load_si512(words), _mm512_load_si512(words + 32), _mm512_load_si512(words + 64),
-           _mm512_load_si512(words + 96)}};
+  const uint16_t* words = e4m3_bf16_table();
+  return {{_mm512_loadu_si512(words), _mm512_loadu_si512(words + 32),
+           _mm512_loadu_si512(words + 64), _mm512_loadu_si512(words + 96)}};
 }
 
 WN_INLINE __m512i e4m3_to_bf16(const E4m3Table& table, __m256i codes) {
@@ -214,11 +213,7 @@ void decode_bf16(const Weight& w, int64_t row, float* scratch, uint16_t* out) {
     const uint8_t* scales = w.scales_e8m0 + stored * (n / 32);
     for (int64_t b = 0; b < n / 32; ++b) is_simple = is_simple && is_moderate(scales[b]);
     if (is_simple) {
-      alignas(64) uint16_t words[32];
-      for (int i = 0; i < 32; ++i) {
-        words[i] = float_to_bf16(e2m1_to_float(static_cast<uint8_t>(i % 16)));
-      }
-      const __m512i table = _mm512_load_si512(words);
+      const __m512i table = _mm512_loadu_si512(e2m1_bf16_table());
       for (int64_t i = 0; i < n; i += 32) {
         const auto* p = reinterpret_cast<const __m128i*>(codes + i / 2);
         const __m512i byte = _mm512_cvtepu8_epi32(_mm_loadu_si128(p));

@@ -46,6 +46,28 @@ void dequantise_fp4(const Weight& weight, int64_t row, float* out) {
 
 }  // namespace
 
+const uint16_t* e4m3_bf16_table() {
+  static const auto table = [] {
+    std::array<uint16_t, 128> words = {};
+    for (size_t i = 0; i < words.size(); ++i) {
+      words[i] = float_to_bf16(e4m3_to_float(static_cast<uint8_t>(i)));
+    }
+    return words;
+  }();
+  return table.data();
+}
+
+const uint16_t* e2m1_bf16_table() {
+  static const auto table = [] {
+    std::array<uint16_t, 32> words = {};
+    for (size_t i = 0; i < words.size(); ++i) {
+      words[i] = float_to_bf16(e2m1_to_float(static_cast<uint8_t>(i % 16)));
+    }
+    return words;
+  }();
+  return table.data();
+}
+
 void dequantise_row(const Weight& weight, int64_t row, float* out) {
   WN_CHECK(0 <= row && row < weight.n_rows);
   const int64_t stored_row = weight.first_row + row;

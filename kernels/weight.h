@@ -46,6 +46,11 @@ struct Weight {
 // Row `row` in float32, out [n_cols]: each element times its scale, exactly (f32 scales: rounded).
 void dequantise_row(const Weight& weight, int64_t row, float* out);
 
+// Look-up tables: the BF16 numbers of the 128 non-negative E4M3 codes, and of the 16 E2M1 codes,
+// twice.
+const uint16_t* e4m3_bf16_table();
+const uint16_t* e2m1_bf16_table();
+
 // Rows of equal length, a fixed distance apart.  Any View of rank 2 is one.
 template <typename T>
 struct Rows {
