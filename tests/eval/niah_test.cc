@@ -1,0 +1,111 @@
+// Needles stand where the cell says, and are nothing that training has seen.
+#include "eval/tasks/niah.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/file.h"
+#include "tests/support/tiny_model.h"
+
+namespace widenet::eval {
+namespace {
+
+engine::Tokenizer byte_tokenizer() {
+  return engine::Tokenizer::parse(test::byte_tokenizer_json(), "test");
+}
+
+std::vector<HaystackText> numbered_texts() {
+  std::vector<HaystackText> texts;
+  for (int t = 0; t < 3; ++t) {
+    std::string text;
+    for (int i = 0; i < 200; ++i) {
+      text += "Line " + std::to_string(t) + "-" + std::to_string(i) + " says little. ";
+    }
+    texts.push_back({"text " + std::to_string(t), text});
+  }
+  return texts;
+}
+
+TEST(NeedleTest, IsTheSameForTheSameSeedAndHoldsItsAnswerOnce) {
+  for (int64_t i = 0; i < 200; ++i) {
+    const Needle needle = make_needle(7, i);
+    EXPECT_EQ(needle.sentence, make_needle(7, i).sentence);
+    const size_t at = needle.sentence.find(needle.answer);
+    ASSERT_NE(at, std::string::npos) << needle.sentence;
+    EXPECT_EQ(needle.sentence.find(needle.answer, at + 1), std::string::npos) << needle.sentence;
+    EXPECT_EQ(needle.question.find(needle.answer), std::string::npos) << needle.question;
+    EXPECT_EQ(needle.sentence.find('{'), std::string::npos);
+    EXPECT_EQ(needle.question.back(), '?');
+  }
+}
+
+TEST(HaystackTest, HasTheLengthAndTheDepthThatWereAskedFor) {
+  const auto tokenizer = byte_tokenizer();
+  const auto texts = numbered_texts();
+  const Haystack haystack(tokenizer, texts, 1000);
+  const Needle needle = make_needle(1, 0);
+  for (const int64_t offset : {int64_t{0}, int64_t{777}, haystack.n_tokens() - 1}) {
+    for (const double depth : {0.0, 10.0, 50.0, 90.0, 100.0}) {
+      const auto parts = haystack.cut(
+          {.n_tokens = 5000, .depth = depth, .offset = offset, .part_tokens = 20}, needle);
+      std::string text;
+      int64_t n_tokens = 0;
+      for (const auto& part : parts) {
+        text += tokenizer.decode(part.tokens);
+        n_tokens += static_cast<int64_t>(part.tokens.size()) + 20;
+      }
+      EXPECT_LE(n_tokens, 5000);
+      EXPECT_GT(n_tokens, 5000 - 50);
+      const size_t at = text.find(needle.sentence);
+      ASSERT_NE(at, std::string::npos);
+      const double reached = 100.0 * static_cast<double>(at) /
+                             static_cast<double>(text.size() - needle.sentence.size());
+      EXPECT_NEAR(reached, depth, 1.5);
+      if (at > 0 && depth < 100) {
+        EXPECT_EQ(text.substr(at - 2, 2), ". ") << depth;
+      }
+    }
+  }
+}
+
+TEST(HaystackTest, GoesRoundWhenTheTextIsShort) {
+  const auto tokenizer = byte_tokenizer();
+  const std::vector<HaystackText> texts = {{"short", "One. Two. "}};
+  const Haystack haystack(tokenizer, texts);
+  const auto parts = haystack.cut({.n_tokens = 400, .depth = 50, .offset = 3, .part_tokens = 0},
+                                  make_needle(1, 1));
+  EXPECT_GT(parts.size(), 20U);
+}
+
+// Whole words of training's generator that the needles must not use.
+TEST(NeedleTest, NothingOfItIsInTrainingsGenerator) {
+  std::string generator;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(WN_SOURCE_DIR "/training/tasks")) {
+    if (entry.path().extension() == ".py") generator += read_file(entry.path());
+  }
+  ASSERT_GT(generator.size(), 1000U);
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  const auto holds = [&](std::string_view words) {
+    for (size_t at = generator.find(words); at != std::string::npos;
+         at = generator.find(words, at + 1)) {
+      const size_t end = at + words.size();
+      const bool is_whole = (at == 0 || !is_letter(generator[at - 1])) &&
+                            (end == generator.size() || !is_letter(generator[end]));
+      if (is_whole) return true;
+    }
+    return false;
+  };
+  const NeedleLists lists = needle_lists();
+  for (const auto* list :
+       {&lists.sentences, &lists.questions, &lists.attributes, &lists.keys, &lists.words}) {
+    for (const std::string_view entry : *list) EXPECT_FALSE(holds(entry)) << entry;
+  }
+}
+
+}  // namespace
+}  // namespace widenet::eval
