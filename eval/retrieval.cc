@@ -207,7 +207,8 @@ store::CollectionId load_corpus(store::Store& store,
                                     .tokenizer = embedder.tokenizer_sha256(),
                                     .embedder = embedder.fingerprint()};
       auto tokens = embedder.tokenizer().encode(part.text);
-      auto embedding = embedder.embed(tokens);
+      // With its title, as ingestion does it.
+      auto embedding = embedder.embed(embedder.tokenizer().encode(part.title + "\n" + part.text));
       part.chunks.push_back({.end_char = count_chars(part.text),
                              .tokens = std::move(tokens),
                              .embedding = std::move(embedding)});
