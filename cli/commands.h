@@ -66,5 +66,6 @@ void add_ls_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
 void add_rm_command(CLI::App& app);
 void add_search_command(CLI::App& app);
+void add_serve_command(CLI::App& app);
 
 }  // namespace widenet::cli

@@ -5,6 +5,7 @@ int main(int argc, char** argv) {
   using namespace widenet::cli;  // NOLINT(google-build-using-namespace): a list of its functions
   CLI::App app("widenet answers questions about a body of documents.", "widenet");
   app.require_subcommand(1);
+  add_serve_command(app);
   add_ingest_command(app);
   add_ls_command(app);
   add_rm_command(app);

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <time.h>
 
-#include <condition_variable>
 #include <cstdio>
 #include <mutex>
 #include <sstream>
@@ -42,7 +41,7 @@ using Awaitable = asio::awaitable<T>;
 
 constexpr int64_t kBodyBytesPerSecondMin = 500;
 constexpr size_t kReadBytes = 64 << 10;
-constexpr size_t kQueuedBytesMax = 256 << 10;
+constexpr size_t kQueuedBytesMax = 1 << 20;
 
 // Cancels what the socket is waiting for when time is up.
 class Deadline {
@@ -119,8 +118,8 @@ class QueuedStream final : public EventStream, public std::enable_shared_from_th
       : timer_(network), is_cancelled_(std::move(is_cancelled)) {}
 
   bool send(const Event& event) override {
-    std::unique_lock lock(mutex_);
-    drained_.wait(lock, [&] { return queued_.size() < kQueuedBytesMax || is_broken_; });
+    const std::lock_guard lock(mutex_);
+    if (queued_.size() > kQueuedBytesMax) drop();
     if (is_broken_) return false;
     queued_ += format_event(event);
     wake();
@@ -145,19 +144,17 @@ class QueuedStream final : public EventStream, public std::enable_shared_from_th
   // The reader has gone: what is queued and whatever follows is dropped.
   void break_off() {
     const std::lock_guard lock(mutex_);
-    is_broken_ = true;
-    queued_.clear();
-    drained_.notify_all();
+    drop();
   }
 
   struct Taken {
     std::string bytes;
     bool is_finished;
+    bool is_broken;
   };
   Taken take() {
     const std::lock_guard lock(mutex_);
-    drained_.notify_all();
-    return {std::exchange(queued_, {}), is_finished_};
+    return {std::exchange(queued_, {}), is_finished_, is_broken_};
   }
 
   // Until something was queued or finished (true), or `time` has passed (false).  A wake-up cannot
@@ -170,6 +167,11 @@ class QueuedStream final : public EventStream, public std::enable_shared_from_th
   }
 
  private:
+  void drop() {
+    is_broken_ = true;
+    queued_.clear();
+    wake();
+  }
   void wake() {
     asio::post(timer_.get_executor(), [self = shared_from_this()] { self->timer_.cancel(); });
   }
@@ -177,7 +179,6 @@ class QueuedStream final : public EventStream, public std::enable_shared_from_th
   asio::steady_timer timer_;
   const std::function<bool()> is_cancelled_;
   mutable std::mutex mutex_;
-  std::condition_variable drained_;
   std::string queued_;        // guarded by mutex_
   bool is_finished_ = false;  // guarded by mutex_
   bool is_broken_ = false;    // guarded by mutex_
@@ -594,7 +595,10 @@ Awaitable<void> Connection::write_stream(Response response, const Request& reque
 Awaitable<void> Connection::pump(QueuedStream& queue, bool is_chunked) {
   std::exception_ptr failure;
   while (true) {
-    auto [bytes, is_finished] = queue.take();
+    auto [bytes, is_finished, is_broken] = queue.take();
+    if (is_broken && !failure) {
+      failure = std::make_exception_ptr(boost::system::system_error(asio::error::no_buffer_space));
+    }
     if (bytes.empty() && is_finished) break;
     if (bytes.empty()) {
       const bool is_woken = co_await queue.wait(state_.options.heartbeat);

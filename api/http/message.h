@@ -63,13 +63,14 @@ struct Event {
   int64_t id = 0;
 };
 
-// Where a streaming handler writes.  Used by one thread.
+// Where a streaming handler writes, from any thread.  Nothing here blocks: whoever computes for
+// many readers may call it.
 class EventStream {
  public:
   virtual ~EventStream() = default;
 
-  // Queues one event; waits while the reader is far behind.  False: the reader has gone, and
-  // nothing sent from now on will arrive.
+  // Queues one event.  False: the reader has gone or has fallen too far behind, and nothing sent
+  // from now on will arrive.
   virtual bool send(const Event& event) = 0;
 
   // True once the reader has gone or the server stops.

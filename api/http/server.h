@@ -41,7 +41,8 @@ struct ServerOptions {
 };
 
 // One thread does the network, a pool of n_handler_threads runs the handlers; whatever is not
-// running waits in bounded places (connections, socket buffers, 256 KiB of events a stream).
+// running waits in bounded places (connections, socket buffers, a mebibyte of events a stream: a
+// reader that falls further behind is dropped).
 //
 // A handler learns through Request::is_cancelled and EventStream::is_closed that its client has
 // gone.  A reply that the limits or the protocol ask for never reaches a handler.

@@ -1,0 +1,33 @@
+// What /v1/ask and /v1/chat/completions share: scope, effort and sampling out of a request, the
+// bound on running questions, and what the model's refusals mean over HTTP.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/routes/objects.h"
+
+namespace widenet::api {
+
+// "none", "minimal", "low" -> none; "medium", "high" -> high; "xhigh", "max" -> max.
+engine::Thinking read_effort(const Service& service, const JsonBody& body);
+engine::SamplingOptions read_sampling(const JsonBody& body);
+std::vector<store::CollectionId> collections_of(const Service& service,
+                                                const std::vector<std::string>& ids);
+
+// A conversation that goes on ("conv_3"), or a new one ("new").
+store::ConversationId read_conversation(Service& service,
+                                        const std::string& id,
+                                        const std::string& question,
+                                        const std::vector<store::CollectionId>& collections);
+
+// A place among the running questions, held until the pointer goes.  Throws HttpError 503 if there
+// is no model, or with Retry-After if all places are taken.
+std::shared_ptr<void> enter(Service& service);
+
+// Runs `ask`; what the model and its queue refuse becomes an HttpError.
+void with_http_errors(const std::function<void()>& ask);
+
+}  // namespace widenet::api
