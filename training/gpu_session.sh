@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 recipe=training/configs/nano.toml
-gpus=$(nvidia-smi -L 2>/dev/null | wc -l)
+gpus=$( (nvidia-smi -L 2>/dev/null || true) | wc -l)
 corpus=training/work/corpus
 packages=(anarchism debian-handbook git-doc gnucash-docs libreoffice-help-en-us perl-doc python3.11-doc dict-gcide dict-wn)
 
