@@ -62,7 +62,7 @@ def main():
         rows = min(arguments.rows, arguments.samples - start)
         prompts = torch.tensor([haystack.cut(r, PROMPT) for _ in range(rows)], device=device)
         for row in continued(model, prompts, v4.Numerics(torch.bfloat16), generator).cpu().numpy():
-            made = hashes(row[PROMPT - RUN:], RUN + 1)  # stretches with at least one generated token
+            made = hashes(row[PROMPT:], RUN + 1)  # generated tokens alone
             at = numpy.searchsorted(known, made).clip(max=len(known) - 1)
             found += bool((known[at] == made).any())
         print(f"{start + rows} samples, {found} with a copied run of more than {RUN} tokens", flush=True)
