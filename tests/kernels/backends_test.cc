@@ -1,0 +1,354 @@
+// Every backend against the reference, at the sizes where vector code goes wrong.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/backend.h"
+#include "kernels/number_formats.h"
+#include "kernels/thread_pool.h"
+
+namespace widenet::kernels {
+namespace {
+
+const Backend& reference() {
+  return *available_backends().front();
+}
+
+class BackendsTest : public testing::TestWithParam<const Backend*> {
+ protected:
+  const Backend& ops() const { return *GetParam(); }
+
+  std::vector<float> random(int64_t n, bool bf16 = false) {
+    std::vector<float> values(static_cast<size_t>(n));
+    for (float& value : values) {
+      value = normal_(rng_);
+      if (bf16) value = round_to_bf16(value);
+    }
+    return values;
+  }
+
+  std::vector<uint8_t> random_bytes(int64_t n, int low, int high) {
+    std::uniform_int_distribution<int> byte(low, high);
+    std::vector<uint8_t> bytes(static_cast<size_t>(n));
+    for (uint8_t& b : bytes) b = static_cast<uint8_t>(byte(rng_));
+    return bytes;
+  }
+
+  std::mt19937 rng_{20261125};
+  std::normal_distribution<float> normal_;
+  Stream stream_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Faster,
+                         BackendsTest,
+                         testing::ValuesIn(available_backends().begin() + 1,
+                                           available_backends().end()),
+                         [](const auto& tested) { return std::string(tested.param->name); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendsTest);  // on a machine with neither
+
+void expect_near(const std::vector<float>& actual,
+                 const std::vector<float>& expected,
+                 float bound) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) ASSERT_NEAR(actual[i], expected[i], bound) << i;
+}
+
+TEST_P(BackendsTest, LinearAgreesInEveryFormatAndSize) {
+  for (const int64_t n_cols : {1, 31, 32, 33, 96, 128, 200, 384}) {
+    for (const int64_t n_rows : {1, 3, 8, 13, 130}) {
+      for (const char* format : {"f32", "bf16", "fp8", "fp8f", "fp4"}) {
+        SCOPED_TRACE(testing::Message() << format << " " << n_rows << " x " << n_cols);
+        const std::string name = format;
+        if (name == "fp4" && n_cols % 32 != 0) continue;
+        std::vector<uint8_t> bytes;
+        std::vector<float> floats;
+        std::vector<uint16_t> words;
+        const std::vector<uint8_t> e8m0 = random_bytes(n_rows * 400, 120, 130);
+        const std::vector<float> scales = random(n_rows * 400);
+        Weight w;
+        w.n_rows = n_rows;
+        w.n_cols = n_cols;
+        if (name == "f32") {
+          floats = random(n_rows * n_cols);
+          w.data = floats.data();
+        } else if (name == "bf16") {
+          for (const float f : random(n_rows * n_cols)) words.push_back(float_to_bf16(f));
+          w.format = WeightFormat::bf16;
+          w.data = words.data();
+        } else {
+          bytes = random_bytes(n_rows * n_cols, 0, name == "fp4" ? 255 : 0x7e);
+          w.format = name == "fp4" ? WeightFormat::fp4 : WeightFormat::fp8;
+          w.data = bytes.data();
+          if (name == "fp8f") {
+            w.scales_f32 = scales.data();
+          } else {
+            w.scales_e8m0 = e8m0.data();
+          }
+        }
+        for (const int64_t n_tokens : {1, 2, 5, 9}) {
+          const std::vector<float> x = random(n_tokens * n_cols, true);
+          std::vector<float> expected(static_cast<size_t>(n_tokens * n_rows));
+          std::vector<float> actual(expected.size());
+          const View<const float, 2> in(x.data(), n_tokens, n_cols);
+          reference().linear(stream_, in, w, {}, View<float, 2>(expected.data(), n_tokens, n_rows));
+          ops().linear(stream_, in, w, {.bf16_inputs = true, .round_output = false},
+                       View<float, 2>(actual.data(), n_tokens, n_rows));
+          float largest = 1.0f;
+          for (const float e : expected) largest = std::max(largest, std::fabs(e));
+          expect_near(actual, expected, 2e-5f * largest * std::sqrt(static_cast<float>(n_cols)));
+        }
+      }
+    }
+  }
+}
+
+TEST_P(BackendsTest, LinearRowsDoNotDependOnTheirNeighbours) {
+  const std::vector<float> floats = random(40 * 100);
+  Weight w;
+  w.data = floats.data();
+  w.n_rows = 40;
+  w.n_cols = 100;
+  const std::vector<float> x = random(300 * 100);
+  std::vector<float> together(300 * 40);
+  ops().linear(stream_, View<const float, 2>(x.data(), 300, 100), w, {},
+               View<float, 2>(together.data(), 300, 40));
+  for (int64_t t = 0; t < 300; t += 7) {
+    for (int64_t r = 0; r < 40; r += 3) {
+      float alone = 0.0f;
+      ops().linear(stream_, View<const float, 2>(x.data() + t * 100, 1, 100), w.rows(r, 1), {},
+                   View<float, 2>(&alone, 1, 1));
+      ASSERT_EQ(alone, together[static_cast<size_t>(t * 40 + r)]) << t << " " << r;
+    }
+  }
+}
+
+TEST_P(BackendsTest, RoundingAndRotationAreBitIdentical) {
+  for (const int64_t dim : {1, 15, 64, 100, 128, 384}) {
+    std::vector<float> x = random(3 * dim);
+    x[0] = 1e-7f;  // far below the scale's floor
+    std::vector<float> expected(x.size());
+    std::vector<float> actual(x.size());
+    const View<const float, 2> in(x.data(), 3, dim);
+    reference().quantise_activations(stream_, in, View<float, 2>(expected.data(), 3, dim));
+    ops().quantise_activations(stream_, in, View<float, 2>(actual.data(), 3, dim));
+    EXPECT_EQ(actual, expected) << "activations, dim " << dim;
+  }
+  std::vector<float> frequencies = rope_frequencies({});
+  std::vector<float> table(5 * 64);
+  fill_rope_table({frequencies.data(), 32}, {1000, 1}, {table.data(), 5, 32, 2});
+  for (const bool inverse : {false, true}) {
+    std::vector<float> expected = random(5 * 3 * 96);
+    std::vector<float> actual = expected;
+    const RopeOptions options{.inverse = inverse, .round_output = true};
+    const View<const float, 3> angles(table.data(), 5, 32, 2);
+    reference().rope(stream_, angles, options, {expected.data(), 5, 3, 96});
+    ops().rope(stream_, angles, options, {actual.data(), 5, 3, 96});
+    EXPECT_EQ(actual, expected) << "rope";
+  }
+  for (const int64_t dim : {4, 32, 128}) {
+    std::vector<float> expected = random(3 * dim, true);
+    std::vector<float> actual = expected;
+    reference().hadamard(stream_, View<float, 2>(expected.data(), 3, dim));
+    ops().hadamard(stream_, View<float, 2>(actual.data(), 3, dim));
+    EXPECT_EQ(actual, expected) << "hadamard, dim " << dim;
+  }
+}
+
+TEST_P(BackendsTest, RowsUnpackBitIdentically) {
+  for (const KvLayout layout :
+       {KvLayout{128, 64, true}, KvLayout{96, 32, true}, KvLayout{512, 64, true},
+        KvLayout{100, 64, true}, KvLayout{64, 16, false}}) {
+    const std::vector<float> x = random(5 * layout.head_dim);
+    std::vector<uint8_t> rows(static_cast<size_t>(5 * layout.row_bytes()));
+    const View<const float, 2> in(x.data(), 5, layout.head_dim);
+    ops().pack_kv_rows(stream_, in, layout, rows.data());
+    std::vector<float> expected(x.size());
+    std::vector<float> actual(x.size());
+    reference().unpack_kv_rows(stream_, rows.data(), layout,
+                               View<float, 2>(expected.data(), 5, layout.head_dim));
+    ops().unpack_kv_rows(stream_, rows.data(), layout,
+                         View<float, 2>(actual.data(), 5, layout.head_dim));
+    EXPECT_EQ(actual, expected) << layout.head_dim;
+    std::vector<uint8_t> again(rows.size());
+    ops().pack_kv_rows(stream_, View<const float, 2>(actual.data(), 5, layout.head_dim), layout,
+                       again.data());
+    std::vector<float> twice(x.size());
+    ops().unpack_kv_rows(stream_, again.data(), layout,
+                         View<float, 2>(twice.data(), 5, layout.head_dim));
+    EXPECT_EQ(twice, actual) << "packing what was packed changes nothing";
+  }
+  EXPECT_EQ((KvLayout{512, 64, true}).row_bytes(), 584);
+  EXPECT_EQ((IndexLayout{128, true}).row_bytes(), 68);
+}
+
+TEST_P(BackendsTest, IndexScoresAreBitIdentical) {
+  const IndexLayout layout{.dim = 128, .packed = true};
+  for (const int64_t n_keys : {1, 7, 8, 16, 17, 100}) {
+    const std::vector<float> q = random(3 * 4 * 128);
+    const std::vector<float> k = random(n_keys * 128);
+    std::vector<uint8_t> queries(static_cast<size_t>(12 * layout.row_bytes()));
+    std::vector<uint8_t> keys(static_cast<size_t>(n_keys * layout.row_bytes()));
+    ops().pack_index_rows(stream_, View<const float, 2>(q.data(), 12, 128), layout, queries.data());
+    ops().pack_index_rows(stream_, View<const float, 2>(k.data(), n_keys, 128), layout,
+                          keys.data());
+    const std::vector<float> head_weights = random(12, true);
+    const auto n = static_cast<int32_t>(n_keys);
+    const std::vector<int32_t> n_visible = {n / 2, n - 1, n};
+    const IndexScoreInputs in{
+        queries.data(), {head_weights.data(), 3, 4}, keys.data(), n_visible.data(), layout};
+    std::vector<float> expected(static_cast<size_t>(3 * n_keys), -1.0f);
+    std::vector<float> actual = expected;
+    reference().index_scores(stream_, in, {expected.data(), 3, n_keys});
+    ops().index_scores(stream_, in, {actual.data(), 3, n_keys});
+    EXPECT_EQ(actual, expected) << n_keys;
+  }
+}
+
+TEST_P(BackendsTest, NormsAndMixesAgree) {
+  for (const int64_t dim : {1, 17, 384}) {
+    const std::vector<float> x = random(3 * dim);
+    const std::vector<float> weight = random(dim);
+    std::vector<float> expected(x.size());
+    std::vector<float> actual(x.size());
+    const View<const float, 2> in(x.data(), 3, dim);
+    reference().rms_norm(stream_, in, weight.data(), {}, View<float, 2>(expected.data(), 3, dim));
+    ops().rms_norm(stream_, in, weight.data(), {}, View<float, 2>(actual.data(), 3, dim));
+    expect_near(actual, expected, 1e-5f);
+  }
+  for (const int64_t n : {1, 2, 4, 9}) {
+    const int64_t n_mix = (2 + n) * n;
+    constexpr int64_t kTokens = 21;
+    const std::vector<float> projected = random(kTokens * n_mix);
+    const std::vector<float> base = random(n_mix);
+    const std::vector<float> scale = {1.0f, 0.5f, 2.0f};
+    std::vector<float> out[2];
+    for (int i = 0; i < 2; ++i) {
+      out[i].resize(static_cast<size_t>(kTokens * n_mix));
+      float* p = out[i].data();
+      const HcMix mix{
+          {p, kTokens, n}, {p + kTokens * n, kTokens, n}, {p + 2 * kTokens * n, kTokens, n, n}};
+      (i == 0 ? reference() : ops())
+          .hc_mixes(stream_, View<const float, 2>(projected.data(), kTokens, n_mix), base.data(),
+                    scale.data(), {.n_streams = n, .sinkhorn_iters = 20, .eps = 1e-6f}, mix);
+    }
+    expect_near(out[1], out[0], 2e-6f);
+
+    const std::vector<float> pre = random(kTokens * n);
+    const std::vector<float> comb = random(kTokens * n * n);
+    const std::vector<float> z = random(kTokens * 50);
+    std::vector<float> streams[2] = {random(kTokens * n * 50), {}};
+    streams[1] = streams[0];
+    std::vector<float> collapsed[2];
+    for (int i = 0; i < 2; ++i) {
+      const Backend& backend = i == 0 ? reference() : ops();
+      backend.hc_expand(stream_, View<const float, 2>(z.data(), kTokens, 50),
+                        View<const float, 2>(pre.data(), kTokens, n),
+                        View<const float, 3>(comb.data(), kTokens, n, n), true,
+                        {streams[i].data(), kTokens, n, 50});
+      collapsed[i].resize(kTokens * 50);
+      backend.hc_collapse(stream_, View<const float, 3>(streams[i].data(), kTokens, n, 50),
+                          View<const float, 2>(pre.data(), kTokens, n), true,
+                          {collapsed[i].data(), kTokens, 50});
+    }
+    EXPECT_EQ(streams[1], streams[0]);
+    EXPECT_EQ(collapsed[1], collapsed[0]);
+  }
+}
+
+TEST_P(BackendsTest, CompressorAndSwigluAgree) {
+  for (const bool overlapping : {false, true}) {
+    for (const bool is_first : {false, true}) {
+      constexpr int64_t kWidth = 20;
+      const int64_t columns = (overlapping ? 2 : 1) * kWidth;
+      const std::vector<float> values = random(17 * columns);
+      const std::vector<float> gates = random(17 * columns);
+      std::vector<float> expected(3 * kWidth);
+      std::vector<float> actual(3 * kWidth);
+      const CompressorInputs in{View<const float, 2>(values.data(), 17, columns),
+                                View<const float, 2>(gates.data(), 17, columns), 4, overlapping,
+                                is_first};
+      reference().compress(stream_, in, View<float, 2>(expected.data(), 3, kWidth));
+      ops().compress(stream_, in, View<float, 2>(actual.data(), 3, kWidth));
+      expect_near(actual, expected, 1e-5f);
+    }
+  }
+  const std::vector<float> gate = random(3 * 37);
+  const std::vector<float> up = random(3 * 37);
+  const std::vector<float> row_weights = random(3);
+  std::vector<float> expected(gate.size());
+  std::vector<float> actual(gate.size());
+  const SwigluOptions options{
+      .limit = 1.0f, .row_weights = row_weights.data(), .round_output = false};
+  const View<const float, 2> g(gate.data(), 3, 37);
+  const View<const float, 2> u(up.data(), 3, 37);
+  reference().swiglu(stream_, g, u, options, View<float, 2>(expected.data(), 3, 37));
+  ops().swiglu(stream_, g, u, options, View<float, 2>(actual.data(), 3, 37));
+  expect_near(actual, expected, 1e-5f);
+}
+
+TEST_P(BackendsTest, AttentionAgreesAndDoesNotDependOnOtherTokens) {
+  for (const int64_t dim : {20, 48, 128}) {
+    constexpr int64_t kTokens = 9;
+    constexpr int64_t kHeads = 5;
+    constexpr int64_t kSelected = 6;
+    const KvLayout layout{dim, 16, false};
+    const std::vector<float> q = random(kTokens * kHeads * dim);
+    const std::vector<float> window = random((kTokens + 3) * dim);
+    const std::vector<float> entry_values = random(12 * dim);
+    const std::vector<float> sinks = random(kHeads);
+    std::vector<int32_t> selected;
+    std::vector<int32_t> n_selected;
+    for (int32_t t = 0; t < kTokens; ++t) {
+      for (int32_t i = 0; i < kSelected; ++i) selected.push_back(i * 2 + t % 2);
+      n_selected.push_back(t % (kSelected + 1));
+    }
+    AttentionInputs in;
+    in.q = {q.data(), kTokens, kHeads, dim};
+    in.window = {window.data(), kTokens + 3, dim};
+    in.first_position = 20;
+    in.first_window_position = 17;
+    in.window_length = 4;
+    in.entries = reinterpret_cast<const uint8_t*>(entry_values.data());
+    in.layout = layout;
+    in.selected = {selected.data(), kTokens, kSelected};
+    in.n_selected = n_selected.data();
+    in.sinks = sinks.data();
+    in.scale = 0.3f;
+    std::vector<float> expected(q.size());
+    std::vector<float> actual(q.size());
+    reference().attention(stream_, in, {expected.data(), kTokens, kHeads, dim});
+    ops().attention(stream_, in, {actual.data(), kTokens, kHeads, dim});
+    expect_near(actual, expected, 1e-5f);
+
+    AttentionInputs last = in;
+    const int64_t before = (kTokens - 1) * kHeads * dim;
+    last.q = {q.data() + before, 1, kHeads, dim};
+    last.first_position = in.first_position + kTokens - 1;
+    last.selected = {selected.data() + (kTokens - 1) * kSelected, 1, kSelected};
+    last.n_selected = n_selected.data() + kTokens - 1;
+    std::vector<float> alone(kHeads * static_cast<size_t>(dim));
+    ops().attention(stream_, last, {alone.data(), 1, kHeads, dim});
+    EXPECT_EQ(alone, std::vector<float>(actual.begin() + before, actual.end()));
+  }
+}
+
+TEST(ThreadPoolTest, EveryItemIsDoneOnceInEveryLoop) {
+  ThreadPool pool(4);
+  Stream stream;
+  stream.pool = &pool;
+  for (int64_t count : {0, 1, 2, 1000}) {
+    for (int64_t piece : {1, 3, 5000}) {
+      std::vector<int> done(static_cast<size_t>(count), 0);
+      parallel_for(stream, count, piece, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i) ++done[static_cast<size_t>(i)];
+      });
+      EXPECT_EQ(done, std::vector<int>(static_cast<size_t>(count), 1));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace widenet::kernels
