@@ -90,9 +90,9 @@ class Session {
 
   // Makes the timeline exactly `tokens` (at least one, at most n_tokens_max()): keeps the longest
   // part that it can resume from -- the timeline itself when `tokens` extends it, else an earlier
-  // snapshot -- and computes the rest.  Snapshots are taken at the end of every sync() and at the
-  // last moment before it where the timeline stood, few in number, the oldest given up first.
-  // When cancelled the timeline is a prefix of `tokens`, and a later sync() resumes there.
+  // snapshot -- and computes the rest.  A sync() that computes more than a few tokens takes
+  // snapshots where it begins, every 4096 tokens, and at its end and shortly before; sixteen are
+  // kept.  When cancelled the timeline is a prefix of `tokens`, and a later sync() resumes there.
   // Throws EngineError on a token outside the vocabulary or a timeline too long.
   virtual SyncResult sync(std::span<const TokenId> tokens, const SyncOptions& options) = 0;
   SyncResult sync(std::span<const TokenId> tokens) { return sync(tokens, {}); }

@@ -1,0 +1,181 @@
+// Sessions and the scheduler, on the golden model with a tokenizer of bytes.
+#include "engine/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "base/file.h"
+#include "engine/engine.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/tiny_tokenizer.h"
+
+namespace widenet::engine {
+namespace {
+
+class SchedulerTest : public testing::Test {
+ protected:
+  SchedulerTest() {
+    const auto golden = std::filesystem::path(WN_TESTS_DIR) / "golden" / "flash-tiny-quantised";
+    for (const char* name : {"config.json", "model.safetensors"}) {
+      std::filesystem::create_symlink(golden / name, directory_.path() / name);
+    }
+    write_file_atomically(directory_.path() / "tokenizer.json", test::tiny_tokenizer_json().dump());
+    engine_ = Engine::load(
+        {.model = directory_.path(), .numerics = Numerics::native, .backend = "", .threads = 2});
+  }
+
+  static std::vector<TokenId> tokens(int64_t n, int32_t salt = 0) {
+    std::vector<TokenId> ids;
+    for (int32_t i = 0; i < n; ++i) ids.push_back(2 + (i * 37 + salt) % 250);
+    return ids;
+  }
+
+  static GenerationRequest request(std::vector<TokenId> prompt,
+                                   int64_t max_tokens = 4,
+                                   std::string session_key = "") {
+    GenerationRequest r;
+    r.prompt = std::move(prompt);
+    r.max_tokens = max_tokens;
+    r.session_key = std::move(session_key);
+    return r;
+  }
+
+  std::vector<float> logits_after(const std::vector<TokenId>& timeline) {
+    const auto session = engine_->make_session();
+    session->sync(timeline);
+    return {session->logits().begin(), session->logits().end()};
+  }
+
+  test::TemporaryDirectory directory_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(SchedulerTest, SessionReusesExtendsAndTakesBackWithoutChangingABit) {
+  const auto session = engine_->make_session();
+  const std::vector<TokenId> prompt = tokens(600);
+  EXPECT_EQ(session->sync(prompt).computed, 600);
+
+  const SyncResult again = session->sync(prompt);
+  EXPECT_EQ(again.reused, 600);
+  EXPECT_EQ(again.computed, 0);
+
+  std::vector<TokenId> longer = prompt;
+  longer.push_back(7);
+  EXPECT_EQ(session->sync(longer).computed, 1);
+
+  std::vector<TokenId> other = prompt;  // parts from the timeline near its end
+  other.resize(590);
+  for (const TokenId token : tokens(50, 5)) other.push_back(token);
+  const SyncResult parted = session->sync(other);
+  EXPECT_GE(parted.reused, 256);
+  EXPECT_LE(parted.reused, 590);
+  const std::vector<float> expected = logits_after(other);
+  EXPECT_EQ(std::vector<float>(session->logits().begin(), session->logits().end()), expected);
+
+  const std::vector<TokenId> unrelated = tokens(40, 99);
+  EXPECT_EQ(session->sync(unrelated).reused, 0);
+  EXPECT_EQ(std::vector<float>(session->logits().begin(), session->logits().end()),
+            logits_after(unrelated));
+}
+
+TEST_F(SchedulerTest, CancelledSyncResumesWhereItStopped) {
+  const auto session = engine_->make_session();
+  const std::vector<TokenId> prompt = tokens(600);
+  SyncOptions options;
+  options.keep_going = [](int64_t done, int64_t) { return done < 256; };
+  EXPECT_TRUE(session->sync(prompt, options).cancelled);
+  EXPECT_TRUE(session->logits().empty());
+  EXPECT_EQ(session->sync(prompt).reused, 256);
+  EXPECT_EQ(std::vector<float>(session->logits().begin(), session->logits().end()),
+            logits_after(prompt));
+}
+
+TEST_F(SchedulerTest, SessionRefusesWhatTheModelCannotTake) {
+  const auto session = engine_->make_session();
+  EXPECT_THROW(session->sync(std::vector<TokenId>{}), EngineError);
+  EXPECT_THROW(session->sync(std::vector<TokenId>{1, 512}), EngineError);
+  EXPECT_THROW(session->sync(std::vector<TokenId>{-1}), EngineError);
+}
+
+TEST_F(SchedulerTest, FollowUpComputesOnlyWhatIsNew) {
+  Scheduler scheduler(*engine_);
+  std::vector<TokenId> prompt = tokens(300);
+  const Completion first = scheduler.generate(request(prompt, 5, "conversation"));
+  EXPECT_EQ(first.usage.computed_tokens, 300);
+  EXPECT_LE(first.usage.completion_tokens, 5);
+
+  prompt.insert(prompt.end(), first.tokens.begin(), first.tokens.end());
+  for (const TokenId token : tokens(20, 3)) prompt.push_back(token);
+  const Completion second = scheduler.generate(request(prompt, 5, "conversation"));
+  EXPECT_GE(second.usage.cached_tokens, 304);
+  const Completion fresh = scheduler.generate(request(prompt, 5));
+  EXPECT_EQ(fresh.usage.cached_tokens, 0);
+  EXPECT_EQ(fresh.tokens, second.tokens);
+}
+
+TEST_F(SchedulerTest, ReportsPrefillAndStreamsWhatItReturns) {
+  Scheduler scheduler(*engine_);
+  std::vector<int64_t> done;
+  std::string streamed;
+  GenerationCallbacks callbacks;
+  callbacks.on_prefill = [&](int64_t n, int64_t total) {
+    EXPECT_EQ(total, 600);
+    done.push_back(n);
+  };
+  callbacks.on_text = [&](std::string_view text) { streamed += text; };
+  const Completion completion = scheduler.generate(request(tokens(600), 8), callbacks);
+  EXPECT_EQ(streamed, completion.text);
+  EXPECT_EQ(done.front(), 0);
+  EXPECT_EQ(done.back(), 600);
+  EXPECT_GE(done.size(), 3u);
+}
+
+TEST_F(SchedulerTest, CancelStopsAtTheNextChunk) {
+  Scheduler scheduler(*engine_);
+  int n_chunks = 0;
+  GenerationCallbacks callbacks;
+  callbacks.on_prefill = [&](int64_t, int64_t) { ++n_chunks; };
+  callbacks.is_cancelled = [&] { return n_chunks >= 2; };
+  const Completion completion = scheduler.generate(request(tokens(2000)), callbacks);
+  EXPECT_EQ(completion.finish_reason, FinishReason::cancelled);
+  EXPECT_EQ(completion.usage.computed_tokens, 256);
+}
+
+TEST_F(SchedulerTest, FullQueueIsRefusedAndOthersAreServedInOrder) {
+  Scheduler scheduler(*engine_, {.queue_max = 1, .sessions_max = 2});
+  std::promise<void> started;
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<bool> has_started = false;
+  GenerationCallbacks blocking;
+  blocking.on_prefill = [&](int64_t, int64_t) {
+    if (!has_started.exchange(true)) started.set_value();
+    released.wait();
+  };
+  auto first = std::async(std::launch::async,
+                          [&] { return scheduler.generate(request(tokens(10)), blocking); });
+  started.get_future().wait();
+  auto second =
+      std::async(std::launch::async, [&] { return scheduler.generate(request(tokens(10))); });
+  while (scheduler.n_pending() < 2) std::this_thread::yield();
+  EXPECT_THROW(scheduler.generate(request(tokens(10))), QueueFull);
+  release.set_value();
+  EXPECT_EQ(first.get().tokens, second.get().tokens);
+}
+
+TEST_F(SchedulerTest, ACallbacksExceptionReachesItsCallerAndNoOneElse) {
+  Scheduler scheduler(*engine_);
+  GenerationCallbacks callbacks;
+  callbacks.on_prefill = [](int64_t, int64_t) { throw std::runtime_error("client is gone"); };
+  EXPECT_THROW(scheduler.generate(request(tokens(10)), callbacks), std::runtime_error);
+  EXPECT_THROW(scheduler.generate(request({})), EngineError);
+  EXPECT_EQ(scheduler.generate(request(tokens(10))).usage.prompt_tokens, 10);
+}
+
+}  // namespace
+}  // namespace widenet::engine
