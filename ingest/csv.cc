@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.h"
 #include "ingest/extract.h"
 #include "ingest/parsers.h"
 #include "ingest/text.h"
@@ -18,6 +19,7 @@ using Row = std::vector<std::string>;
 constexpr size_t kSampleBytes = 256 << 10;
 constexpr int64_t kSampleRows = 200;
 constexpr size_t kColumnsMax = 10'000;
+constexpr int64_t kNameCharsMax = 200;
 
 // Reads rows one after the other.  A quote opens a quoted cell only at the cell's start; a doubled
 // quote inside stands for one; an unclosed quote runs to the end.
@@ -152,10 +154,13 @@ std::vector<Column> make_columns(const Row& names, size_t width) {
   std::vector<Column> columns;
   std::set<std::string> seen;
   for (size_t i = 0; i < width; ++i) {
-    std::string name = i < names.size() ? names[i] : std::string();
+    std::string name = i < names.size() ? one_line(slice_chars(names[i], 0, kNameCharsMax)) : "";
     if (name.empty()) name = "column " + std::to_string(i + 1);
-    while (!seen.insert(name).second) name += '*';
-    columns.push_back({std::move(name), ColumnType::text});
+    std::string unique = name;
+    for (int64_t n = 2; !seen.insert(unique).second; ++n) {
+      unique = name + " (" + std::to_string(n) + ")";
+    }
+    columns.push_back({std::move(unique), ColumnType::text});
   }
   return columns;
 }

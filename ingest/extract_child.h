@@ -29,7 +29,7 @@ namespace widenet::ingest {
 
 struct ExtractLimits {
   int64_t input_bytes_max = int64_t{512} << 20;
-  int64_t output_bytes_max = int64_t{512} << 20;
+  int64_t output_bytes_max = int64_t{256} << 20;
   int64_t memory_bytes_max = int64_t{4} << 30;
   std::chrono::seconds cpu_max{300};   // of one process
   std::chrono::seconds wall_max{600};  // of the whole, children included

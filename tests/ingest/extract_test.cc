@@ -129,6 +129,19 @@ TEST(CsvTest, RowsWithoutHeaderAndOfUnequalWidth) {
   EXPECT_EQ(text_of("csv", "a,a\nx,y\n"), "column 1: a; column 2: a\ncolumn 1: x; column 2: y");
 }
 
+// Found by fuzzing: the parent refused a table whose column had a name of two lines or 300 letters.
+TEST(CsvTest, ColumnNamesAreShortUniqueLines) {
+  const std::string long_name(500, 'n');
+  const ExtractedDocument document =
+      only_document(extract("csv", long_name + "1," + long_name + "2,\"a  \n b\"\nx,y,z\n", ""));
+  ASSERT_EQ(document.tables.size(), 1U);
+  const std::vector<Column>& columns = document.tables[0].columns;
+  EXPECT_EQ(columns[0].name, long_name.substr(0, 200));
+  EXPECT_EQ(columns[1].name, long_name.substr(0, 200) + " (2)");
+  EXPECT_EQ(columns[2].name, "a b");
+  EXPECT_TRUE(extraction_from_json(to_json({{document}, {}})).has_value());
+}
+
 TEST(CsvTest, QuotesMayHoldAnythingOrStayOpen) {
   EXPECT_EQ(text_of("csv", "a,b\n\"x,\"\"y\"\"\nz\",2\n"), "a: x,\"y\" z; b: 2");
   EXPECT_EQ(text_of("csv", "a,b\n1,\"open\n2,3"), "a: 1; b: open 2,3");
