@@ -1,10 +1,10 @@
 #!/bin/bash
-# The long training of nano on one or two H100/H200s, in commands of at most nine minutes that go on from one another.
+# The long training of nano on one or two H100/H200s, in short commands that go on from one another.
 #
-#   on the machine with the data       training/gpu_session.sh prepare DATA_DIR     corpus and carry folder (minutes)
-#   on the GPU machine, from the root  training/gpu_session.sh smoke                four steps of every stage, with speeds
-#                                      training/gpu_session.sh train                again and again until it says progress 1
-#                                      training/gpu_session.sh export DIR           weights and log into DIR
+#   on the machine with the data       training/gpu_run.sh prepare DATA_DIR     the corpus, in a few minutes
+#   on the GPU machine, from the root  training/gpu_run.sh smoke                four steps of every stage, with speeds
+#                                      training/gpu_run.sh train                again and again until it says progress 1
+#                                      training/gpu_run.sh export DIR           weights and log into DIR
 #
 # State lies in training/work/nano on the GPU machine.  On a fresh machine, `train` begins from the
 # weights in $START_FROM (say models/nano) if that is set, else from nothing.
