@@ -71,7 +71,7 @@ try {
       console.log(`[${title}${page ? `, page ${page}` : ""}] ${quote}`);
     }
     if (event.type === "done") console.log(`\n${event.usage.prompt_tokens} tokens read, mode ${event.mode}`);
-    if (event.type === "error") throw new Error(event.message);
+    if (event.type === "error" || event.error) throw new Error((event.error ?? event).message);
   }
 } finally {
   await call(`/v1/vector_stores/${store}`, { method: "DELETE" });

@@ -46,12 +46,12 @@ call "/v1/vector_stores/$store/files?filter=failed&limit=1000" | jq -r '.data[] 
 # The answer as it is written: server-sent events, one line "data: {...}" each.
 jq -n --arg question "$question" --arg store "$store" '{question: $question, vector_store_ids: [$store], stream: true}' |
   curl -sSN ${WIDENET_API_KEY:+-H "Authorization: Bearer $WIDENET_API_KEY"} -H 'Content-Type: application/json' -d @- "$server/v1/ask" |
-  sed -nu 's/^data: //p' |
+  sed -nu -e 's/^data: //p' -e '/^{"error"/p' | # a refusal is plain JSON, not events
   jq -rj --unbuffered '
     if .type == "delta" then .text
     elif .type == "citation" then "[" + .citation.title + (if .citation.page then ", page \(.citation.page)" else "" end) + "] " + .citation.quote + "\n"
     elif .type == "done" then "\n\(.usage.prompt_tokens) tokens read (\(.usage.cached_tokens) from the cache), mode \(.mode)\n"
-    elif .type == "error" then "\nfailed: \(.message)\n"
+    elif .type == "error" or has("error") then "\nfailed: \((.error // .).message)\n"
     else empty end'
 
 call "/v1/vector_stores/$store" -X DELETE >/dev/null
