@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <functional>
 
@@ -288,6 +288,13 @@ int64_t kib_of(const char* field) {
   return -1;
 }
 
+// Of the process, because what else the machine does is no property of ours.
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 // The published V4-Flash: names, types, shapes and totals, in 46 sparse shards of zeros.
 TEST(FlashInventoryTest, OpensAndValidatesInSecondsAndLittleMemory) {
   const ModelConfig config = parse_model_config(test::flash_config_json(), "config.json");
@@ -295,20 +302,21 @@ TEST(FlashInventoryTest, OpensAndValidatesInSecondsAndLittleMemory) {
   test::TemporaryDirectory dir;
   test::write_zeros_sharded(dir.path(), tensors, 46);
 
-  const auto start = std::chrono::steady_clock::now();
+  const double start = cpu_seconds();
   const Checkpoint checkpoint = Checkpoint::open(dir.path());
   validate_inventory(config, checkpoint);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const double seconds = cpu_seconds() - start;
 
   EXPECT_EQ(checkpoint.tensors().size(), 69187u);
   EXPECT_EQ(checkpoint.total_bytes(), 159609485896);
   const int64_t peak_kib = kib_of("VmHWM:");
   std::printf(
-      "V4-Flash: %zu tensors, %lld bytes, opened and validated in %.2f s, %.0f MB resident "
+      "V4-Flash: %zu tensors, %lld bytes, opened and validated in %.2f CPU seconds, %.0f MB "
+      "resident "
       "at most\n",
-      checkpoint.tensors().size(), static_cast<long long>(checkpoint.total_bytes()),
-      seconds.count(), static_cast<double>(peak_kib) / 1e3);
-  EXPECT_LT(seconds.count(), 5);
+      checkpoint.tensors().size(), static_cast<long long>(checkpoint.total_bytes()), seconds,
+      static_cast<double>(peak_kib) / 1e3);
+  EXPECT_LT(seconds, 5);
   EXPECT_GT(peak_kib, 0);
   EXPECT_LT(peak_kib, 1000000);
 }
