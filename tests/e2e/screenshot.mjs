@@ -13,7 +13,7 @@ async function sampleFiles() {
   const files = [];
   for (const folder of kFolders) {
     const path = join(kRoot, "examples/company/documents", folder);
-    for (const name of (await readdir(path)).sort()) {
+    for (const name of (await readdir(path)).filter((entry) => entry.includes(".")).sort()) {
       files.push({ name: basename(name), mimeType: "application/octet-stream", buffer: await readFile(join(path, name)) });
     }
   }
@@ -34,8 +34,9 @@ await page.getByLabel("Mode").selectOption("rag");
 await page.getByLabel("Question").fill(question);
 await page.getByRole("button", { name: "Ask", exact: true }).click();
 await page.locator(".turn .mode").waitFor({ timeout: 300_000 });
-const citation = page.locator(".citation").first();
-if (await citation.count()) await citation.click();
+const citation = page.locator(".citation, .passages button").first();
+if ((await page.locator(".citation").count()) === 0) await page.locator(".passages summary").click();
+await citation.click();
 await page.locator("#viewer mark").waitFor({ timeout: 10_000 }).catch(() => {});
 await page.screenshot({ path: process.env.OUT ?? join(kRoot, "docs/page.png") });
 console.log(await page.locator(".turn").innerText());
