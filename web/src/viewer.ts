@@ -25,7 +25,8 @@ export function openDocument(range: Range): void {
     document.body.classList.add("reading");
     title.focus({ preventScroll: true });
     const mark = paper.querySelector("mark");
-    if (mark) mark.scrollIntoView({ block: "center" });
+    const fits = mark !== null && mark.getBoundingClientRect().height < paper.clientHeight / 2;
+    if (mark) mark.scrollIntoView({ block: fits ? "center" : "start" });
     else paper.scrollTop = 0;
   });
 }
