@@ -62,6 +62,9 @@ void print_citations(const answer::AskResult& result) {
                 static_cast<long long>(citation.end_char),
                 citation.derived ? " (where the answer stands)" : "", citation.quote.c_str());
   }
+  if (result.citations.empty() && !result.is_refusal) {
+    std::printf("\nNothing in the documents read supports this answer.\n");
+  }
 }
 
 void print_summary(const answer::AskResult& result, bool explain) {

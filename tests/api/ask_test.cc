@@ -145,7 +145,8 @@ TEST_F(AskRouteTest, OrdersInDocumentsChangeNeitherModeNorScopeNorLabels) {
   const std::string id = make_store("papers", files);
   make_store("secrets", {{"secret.txt", "The secret code is 4711."}});
   std::set<int64_t> mine;
-  for (const Json& member : get("/v1/vector_stores/" + id + "/files?limit=100").at("data")) {
+  const Json members = get("/v1/vector_stores/" + id + "/files?limit=100");
+  for (const Json& member : members.at("data")) {
     mine.insert(member.at("x_document").at("document").get<int64_t>());
   }
 

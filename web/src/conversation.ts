@@ -138,6 +138,9 @@ class Turn {
     this.answer.textContent = result.answer;
     this.answer.classList.toggle("refused", result.refused);
     this.citations.replaceChildren(...result.citations.map((citation) => this.citationItem(citation)));
+    if (!result.refused && result.citations.length === 0) {
+      this.citations.append(el("li", { class: "unsupported" }, "Nothing in the documents read supports this answer."));
+    }
     const { usage, coverage, seconds } = result;
     const read = `read ${grouped(coverage.documents_read)} of ${counted(coverage.documents_in_scope, "document")}`;
     const tokens = `${counted(usage.prompt_tokens, "token")} (${grouped(usage.cached_tokens)} from memory), wrote ${grouped(usage.completion_tokens)}`;
