@@ -23,7 +23,7 @@ constexpr int64_t kMarginTokens = 256;        // system text, question's fence, 
 constexpr int64_t kDocumentTokens = 32;       // a fence with its title
 constexpr int64_t kWideModelDim = 2048;       // from here on `rag` reads more
 constexpr int64_t kMeasurableTokens = 256;    // fewer say nothing about speed
-constexpr double kOperationsPerSecond = 8e9;  // of one core, until it has been measured
+constexpr double kOperationsPerSecond = 2e9;  // of one core, until it has been measured
 constexpr size_t kKeptMax = 64;               // timelines remembered for predictions
 
 double seconds_since(Clock::time_point start) {
