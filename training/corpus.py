@@ -2,8 +2,8 @@
 
     python3 training/corpus.py --data DIR --debian DIR --out training/work/corpus
 
-Writes haystack.u16.xz (token ids, documents separated by EOS), definitions.jsonl.xz and
-questions.jsonl.xz: small enough to carry to another machine.  Documents that begin alike are kept once.
+Writes haystack.u16.xz (token ids, documents separated by EOS), definitions.jsonl.xz,
+synonyms.jsonl.xz and questions.jsonl.xz: small enough to carry to another machine.  Documents that begin alike are kept once.
 """
 import argparse
 import csv
@@ -114,6 +114,19 @@ def definitions(source, debian):
             yield {"word": word, "text": sense}
 
 
+def synonyms(text):
+    """{"word", "synonyms"} of the first two senses of every part of speech, from WordNet's text."""
+    for word, senses in re.findall(r"^([a-z]{3,20})\n(    .*?)(?=^\S|\Z)", text, re.M | re.S):
+        found = []
+        for sense in re.findall(r"^ +(?:(?:n|v|adj|adv)(?: \d)?|2): (.*?)(?=^ +(?:n |v |adj |adv |\d+: )|\Z)", senses, re.M | re.S):
+            listed = re.search(r"\[syn:(.*?)\]", sense, re.S)
+            names = re.findall(r"\{(.*?)\}", listed[1], re.S) if listed else []
+            found += [" ".join(name.split()) for name in names]
+        found = [name for name in dict.fromkeys(found) if name != word and re.fullmatch(r"[a-z]+( [a-z]+)?", name)]
+        if found:
+            yield {"word": word, "synonyms": found[:8]}
+
+
 def sentence_with(text, answer):
     for sentence in re.split(r"(?<=[.!?])\s+", text):
         if answer in sentence and len(sentence) <= 300 and "\n" not in sentence:
@@ -197,6 +210,8 @@ def main():
                                                       for record in QUESTION_READERS[s["kind"]](s, arguments.data)))
     write_lines(arguments.out / "definitions.jsonl.xz", (record for s in sources if s["kind"] == "dictionary"
                                                         for record in definitions(s, arguments.debian)))
+    wordnet = next(s for s in sources if s["kind"] == "dictionary" and "wn." in s["files"])
+    write_lines(arguments.out / "synonyms.jsonl.xz", synonyms(unpacked(next(iter(glob.glob(str(arguments.debian / wordnet["files"])))))))
     running = [s for s in sources if s["kind"] in ("text", "html", "pod")]
     ids = haystack(running, arguments.data, arguments.debian, tokenizer)
     ids.tofile(arguments.out / "haystack.u16")

@@ -178,8 +178,8 @@ def split_streams(streams, fn, base, scale, iterations, eps):
 @fused
 def join_streams(streams, out, post, mix):
     """mHC after a sub-layer: stream k becomes post_k out + sum_j mix_jk stream_j."""
-    weights = torch.cat((mix, post.unsqueeze(1)), 1).transpose(1, 2)  # [T, 4(k), 4(j) + 1]
-    return torch.bmm(weights.to(streams.dtype), torch.cat((streams, out.unsqueeze(1)), 1))
+    mixed = (mix.unsqueeze(-1) * streams.float().unsqueeze(2)).sum(1)  # a sum of four: fused, where a product of 4x4 matrices is slow
+    return (mixed + post.unsqueeze(-1) * out.float().unsqueeze(1)).to(streams.dtype)
 
 
 class HyperConnection(nn.Module):
@@ -421,9 +421,17 @@ class Attention(nn.Module):
         return torch.matmul(q, keys.transpose(2, 3))
 
 
+@fused
 def gated(gate_and_up, limit):
     gate, up = gate_and_up.float().chunk(2, -1)
     return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)
+
+
+@fused
+def weighed(gate_and_up, weights, limit):
+    """The experts' activations [T, experts, width] times their weights [T, experts], as the second product takes them."""
+    gate, up = gate_and_up.float().chunk(2, -1)
+    return (F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit) * weights.unsqueeze(-1)).to(gate_and_up.dtype)
 
 
 class MixtureOfExperts(nn.Module):
@@ -455,30 +463,25 @@ class MixtureOfExperts(nn.Module):
         weights = weights / (weights.sum(-1, keepdim=True) + 1e-20) * self.config.routed_scaling_factor
         if mode.quantised:
             flat = numerics.fake_activation(flat)
-        routed = self.routed(flat, experts, weights, mode)
+        routed = self.routed(flat, torch.zeros_like(scores).scatter(-1, experts, weights), mode)
         shared = gated(self.shared_w13(flat, mode), self.config.swiglu_limit).to(x.dtype)
         return (routed + self.shared_w2(shared, mode)).view_as(x)
 
-    def routed(self, flat, experts, weights, mode):
-        """Tokens sorted by expert, one product an expert, and back."""
-        n, k = self.config.n_routed_experts, experts.shape[-1]
-        order = experts.flatten().argsort(stable=True)
-        counts = torch.bincount(experts.flatten(), minlength=n)
+    def routed(self, flat, weights, mode):
+        """Every expert on every token, weights [T, experts] zero where it was not chosen.
+
+        A few small experts cost less this way than sorting tokens by expert, for which the CPU waits.
+        """
         if self.training:
-            self.load += counts
+            self.load += (weights.detach() > 0).sum(0)
         w13, w2 = self.w13, self.w2
         if mode.quantised:
             w13, w2 = numerics.fake_weight_e2m1(w13), numerics.fake_weight_e2m1(w2)
-        w13, w2 = w13.to(flat.dtype), w2.to(flat.dtype)
-        rows = torch.div(order, k, rounding_mode="floor")
-        inputs = flat[rows].split(counts.tolist())
-        hidden = torch.cat([F.linear(part, w13[e]) for e, part in enumerate(inputs)])
-        hidden = (gated(hidden, self.config.swiglu_limit) * weights.flatten()[order].unsqueeze(-1)).to(flat.dtype)
+        hidden = F.linear(flat, w13.to(flat.dtype).flatten(0, 1)).unflatten(-1, (w13.shape[0], -1))
+        hidden = weighed(hidden, weights, self.config.swiglu_limit)
         if mode.quantised:
             hidden = numerics.fake_activation(hidden)
-        out = torch.cat([F.linear(part, w2[e]) for e, part in enumerate(hidden.split(counts.tolist()))])
-        back = torch.empty_like(order).scatter_(0, order, torch.arange(order.numel(), device=order.device))
-        return out[back].unflatten(0, (-1, k)).sum(1)
+        return F.linear(hidden.flatten(1), w2.to(flat.dtype).transpose(0, 1).flatten(1))
 
 
 def spread_tokens(config):

@@ -1,4 +1,6 @@
 """Muon for the hidden matrices, AdamW for everything else."""
+import collections
+
 import torch
 
 
@@ -21,15 +23,23 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self):
+        """Matrices of one shape are orthogonalised together: with many small ones, launching costs more than computing."""
         for group in self.param_groups:
+            same_shape = collections.defaultdict(list)
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                momentum.mul_(group["momentum"]).add_(p.grad)
-                update = orthogonalised(p.grad + group["momentum"] * momentum)
-                p.mul_(1 - group["lr"] * group["decay"])
-                p.add_(update, alpha=-group["lr"] * max(1.0, p.shape[-2] / p.shape[-1]) ** 0.5)
+                if p.grad is not None:
+                    same_shape[p.shape[-2:]].append(p)
+            for shape, parameters in same_shape.items():
+                gradients = [p.grad for p in parameters]
+                momenta = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in parameters]
+                torch._foreach_mul_(momenta, group["momentum"])
+                torch._foreach_add_(momenta, gradients)
+                ahead = torch._foreach_add(gradients, momenta, alpha=group["momentum"])
+                stack = orthogonalised(torch.cat([one.reshape(-1, *shape) for one in ahead]))
+                updates = stack.split([p.numel() // shape.numel() for p in parameters])
+                torch._foreach_mul_(parameters, 1 - group["lr"] * group["decay"])
+                torch._foreach_add_(parameters, [update.view_as(p) for update, p in zip(updates, parameters)],
+                                    alpha=-group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5)
 
 
 def is_hidden_matrix(name, parameter):

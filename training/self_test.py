@@ -16,7 +16,7 @@ import model as v4
 import numerics
 import safetensors_file as st
 import tokenizer as bpe
-from tasks import needles, prompt, prose, records
+from tasks import needles, prompt, prose, records, relations
 from tasks.mixture import Mixture
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -136,6 +136,28 @@ class TasksTest(unittest.TestCase):
                 parts = [turn.answer] if turn.answer in evidence else turn.answer.split(" and ")
                 self.assertTrue(turn.evidence and all(part in evidence for part in parts), turn)
             self.assertEqual(absent().answer, prompt.REFUSAL)
+
+    def test_every_relation_and_passage_states_what_it_is_asked_for(self):
+        r = random.Random(2)
+        told, passages = relations.load()
+        for relation in told:
+            for template in relation.says + relation.asks:
+                self.assertIn("{x}", template, relation.name)
+            for template in relation.says + relation.bare:
+                self.assertIn("{v}", template, relation.name)
+            for template in relation.bare + relation.bare_asks:
+                self.assertNotIn("{x}", template, relation.name)
+        for table in passages:
+            document, turns, _ = relations.passage(r, table)
+            for turn in turns:
+                self.assertIn(turn.evidence[0], document.passages[0])
+                self.assertIn(turn.answer, turn.evidence[0])
+        for _ in range(300):
+            facts = relations.Facts(r, told)
+            document = r.choice((lambda: facts.paper(6, None), lambda: facts.notes(6, None), lambda: facts.table(3, 3)))()
+            for turn in facts.turns():
+                self.assertIn(turn.evidence[0], document.passages[0])
+                self.assertIn(turn.answer, turn.evidence[0])
 
     def test_the_prompt_is_the_products(self):
         header = (ROOT / "answer/prompt.h").read_text()

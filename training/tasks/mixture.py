@@ -5,7 +5,7 @@ import random
 
 import numpy
 
-from tasks import needles, prose, reading, records
+from tasks import needles, prose, reading, records, relations
 from tasks import values as v
 from tasks.prompt import WEIGHT_TEXT, Document, Turn, conversation, labels
 
@@ -51,9 +51,11 @@ class Mixture:
     def __init__(self, tokenizer, haystack, corpus=None):
         """`corpus` is the folder that corpus.py wrote; without it the tasks of real questions are left out."""
         self.tokenizer, self.haystack = tokenizer, haystack
+        self.told, self.passages = relations.load()
         if corpus:
             self.entries = reading.read_lines(corpus / "definitions.jsonl.xz")
             self.records = reading.read_lines(corpus / "questions.jsonl.xz")
+            self.paraphraser = reading.Paraphraser(reading.read_lines(corpus / "synonyms.jsonl.xz"))
 
     def sample(self, r, length, kinds):
         """(ids, weights) of exactly `length` tokens of a task drawn from kinds {name: share}."""
@@ -114,6 +116,51 @@ class Mixture:
                 made.append((self.prose_document(r, int(size)), [], None))
             budget -= sum(len(self.tokenizer.encode(p)) if isinstance(p, str) else len(p) for p in made[-1][0].passages)
         return self.converse(r, length, made)
+
+    def meanings(self, r, length):
+        """Facts asked for in other words than the documents': relations and short papers, among running text."""
+        budget = (length - SYSTEM_TOKENS) * r.uniform(0.4, 0.7)
+        texts = iter(lambda: self.sentence(r), None)
+        filler = (lambda: next(texts)) if r.random() < 0.5 else None
+        facts, made, documents = relations.Facts(r, self.told), [], []
+        while budget > 60:
+            part, size = r.random(), max(1, int(min(budget, 1200) * r.choice((0.25, 0.5, 1.0)) // 28))
+            if part < 0.3:
+                made.append(relations.passage(r, r.choice(self.passages), filler))
+                document = made[-1][0]
+            elif part < 0.6:
+                document = facts.paper(r.randint(1, min(9, size)), filler)
+            elif part < 0.78:
+                document = facts.notes(size, filler)
+            elif part < 0.9:
+                document = facts.table(r.randint(1, max(1, size // 3)), r.randint(1, 4))
+            else:
+                document = self.prose_document(r, int(min(budget, 2000) * r.uniform(0.2, 1.0)))
+            if not (made and made[-1][0] is document):
+                documents.append(document)
+            budget -= 20 + sum(len(self.tokenizer.encode(p)) if isinstance(p, str) else len(p) for p in document.passages)
+        turns = facts.turns()
+        made += [(document, [], None) for document in documents]
+        if documents and facts.stated:
+            made[-1] = (documents[-1], turns, lambda: facts.absent() or turns[0])
+        return self.converse(r, length, made) if any(own for _, own, _ in made) else None
+
+    def sentence(self, r):
+        """A sentence or two of running text."""
+        text = self.tokenizer.decode(self.haystack.cut(r, 90)).replace("\n", " ")
+        found = [s for s in text.split(". ")[1:-1] if 20 < len(s) < 300]
+        return found[0].strip() + "." if found else "Nothing else was decided."
+
+    def asked(self, r, length):
+        """Running text, asked for dates, numbers, names and reasons in keywords and synonyms."""
+        budget, made = int((length - SYSTEM_TOKENS) * r.uniform(0.4, 0.75)), []
+        while budget > 60:
+            ids = self.haystack.cut(r, int(min(budget, r.choice((300, 800, 3000)))))
+            text = self.tokenizer.decode(ids)
+            turns = reading.asked_of_text(r, text, self.paraphraser, max(1, len(ids) // 250))
+            made.append((Document(self.title(r, ids), [text]), turns, None))
+            budget -= len(ids) + 20
+        return self.converse(r, length, made) if any(turns for _, turns, _ in made) else None
 
     def needles(self, r, length):
         """Sentences dropped into running text, one or several documents."""
