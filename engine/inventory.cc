@@ -23,7 +23,7 @@ class Inventory {
       check_layer("layers." + std::to_string(layer) + ".", layer);
     }
     check_head("");
-    plain("head.weight", DType::bf16, {c_.vocab_size, c_.dim});
+    if (!c_.ties_head) plain("head.weight", DType::bf16, {c_.vocab_size, c_.dim});
     for (int64_t i = 0; i < c_.n_mtp_layers; ++i) check_mtp("mtp." + std::to_string(i) + ".", i);
   }
 

@@ -160,6 +160,7 @@ void read_experts(const Reader& in, ModelConfig& config) {
   config.n_hash_layers =
       in.integer("num_hash_layers", {.low = 0, .high = static_cast<double>(config.n_layers)});
   config.normalise_topk = in.boolean_or("norm_topk_prob", true);
+  config.ties_head = in.boolean_or("tie_word_embeddings", false);
   config.routed_scale = in.number("routed_scaling_factor", {.low = 0, .high = 1e6});
   config.swiglu_limit = in.number("swiglu_limit", {.low = 0, .high = 1e6});
 
@@ -264,7 +265,6 @@ void check_fixed_settings(const Reader& in) {
   in.only("scoring_func", "sqrtsoftplus");
   in.only("topk_method", "noaux_tc");
   in.only("hidden_act", "silu");
-  in.only("tie_word_embeddings", false);
   in.only("attention_bias", false);
 }
 

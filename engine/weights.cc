@@ -125,7 +125,7 @@ ModelWeights resolve_weights(const ModelConfig& config, const Checkpoint& checkp
   for (int64_t i = 0; i < config.n_layers; ++i) weights.layers.push_back(resolve.layer(i));
   weights.head_mixer = resolve.mixer("hc_head_");
   weights.norm = resolve.norm("norm.weight");
-  weights.head = resolve.weight("head.weight");
+  weights.head = resolve.weight(config.ties_head ? "embed.weight" : "head.weight");
   return weights;
 }
 

@@ -17,8 +17,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import export
 import model as v4
 import train
+from tasks import relations
 
-KINDS = ("lookups", "tables", "papers", "needles", "clozes")
+KINDS = ("lookups", "tables", "needles", "clozes", "questions", "meanings")  # meanings: of facts that training never shows
 HELD_OUT_SEED = 900_000_000
 
 
@@ -65,7 +66,7 @@ def main():
     model, _ = export.open_model(arguments.recipe, state)
     if arguments.checkpoint:
         export.load_into(model, arguments.checkpoint)
-    mixture = train.open_mixture(recipe)
+    mixture = train.open_mixture(recipe, relations.held_out)
     mode = v4.Numerics(torch.bfloat16, arguments.quantised)
     for length in arguments.lengths:
         for kind in KINDS:

@@ -84,7 +84,8 @@ def layer_parts(name, layer):
 
 def parts(model):
     yield "embed.weight", bf16, model.embed.weight
-    yield "head.weight", bf16, model.head.weight
+    if not model.config.tie_word_embeddings:
+        yield "head.weight", bf16, model.head.weight
     yield "norm.weight", bf16, model.norm.weight
     yield from hyper_parts("hc_head", model.hc_head)
     for index, layer in enumerate(model.layers):

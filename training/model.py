@@ -533,6 +533,8 @@ class Model(nn.Module):
         self.layers = nn.ModuleList(Layer(config, ratios[i], i < config.num_hash_layers) for i in range(n_layers))
         self.hc_head, self.norm = StreamHead(config), Norm(config.hidden_size)
         self.head = Plain(config.hidden_size, config.vocab_size, std=0.02)
+        if config.tie_word_embeddings:
+            self.head.weight = self.embed.weight
         if config.num_nextn_predict_layers:
             self.mtp = NextTokenBlock(config)
 

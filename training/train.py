@@ -26,6 +26,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import export
 import model as v4
 import optimiser
+from tasks import relations
 from tasks.mixture import Haystack, Mixture
 from tokenizer import Tokenizer
 
@@ -34,11 +35,11 @@ STEP_SECONDS_MAX = 4.0  # a step that waits for the compiler counts as one of th
 _mixture = None  # one a worker process
 
 
-def open_mixture(recipe):
+def open_mixture(recipe, share=relations.shown):
     global _mixture
     tokenizer = Tokenizer(ROOT / recipe["tokenizer"])
     corpus = ROOT / recipe["corpus"] if "corpus" in recipe else None
-    _mixture = Mixture(tokenizer, Haystack(tokenizer, ROOT / recipe["haystack"]), corpus)
+    _mixture = Mixture(tokenizer, Haystack(tokenizer, ROOT / recipe["haystack"]), corpus, share)
     return _mixture
 
 

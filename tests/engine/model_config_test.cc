@@ -122,7 +122,7 @@ TEST(ModelConfigTest, AbsurdValuesAreRefusedByName) {
            {"rms_norm_eps", -1e-6},
            {"model_type", "deepseek_v3"},
            {"scoring_func", "sigmoid"},
-           {"tie_word_embeddings", true},
+           {"tie_word_embeddings", 1},
            {"norm_topk_prob", 1},
            {"quantization_config", Json{{"quant_method", "awq"}}},
            {"quantization_config", Json{{"weight_block_size", {128, 0}}}},

@@ -17,7 +17,7 @@ class Lister {
 
   std::vector<TensorSpec> list() {
     add("embed.weight", "BF16", {c_.vocab_size, c_.dim});
-    add("head.weight", "BF16", {c_.vocab_size, c_.dim});
+    if (!c_.ties_head) add("head.weight", "BF16", {c_.vocab_size, c_.dim});
     add_head("");
     for (int64_t n = 0; n < c_.n_layers; ++n) add_layer("layers." + std::to_string(n), n);
     for (int64_t n = 0; n < c_.n_mtp_layers; ++n) {

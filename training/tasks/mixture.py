@@ -42,16 +42,19 @@ class Haystack:
         """Lower-case words for keys, the same ones each time."""
         if self.words is None:
             text = self.tokenizer.decode(self.ids[:600_000])
-            found = sorted({w for w in text.split() if w.isalpha() and w.islower() and 3 < len(w) < 11})
+            found = sorted({w for w in text.split() if w.isalpha() and w.islower() and 3 < len(w) < 11} - needles.RESERVED)
             self.words = random.Random(3).sample(found, min(count, len(found)))
         return self.words
 
 
 class Mixture:
-    def __init__(self, tokenizer, haystack, corpus=None):
-        """`corpus` is the folder that corpus.py wrote; without it the tasks of real questions are left out."""
+    def __init__(self, tokenizer, haystack, corpus=None, share=relations.shown):
+        """`corpus` is the folder that corpus.py wrote; without it the tasks of real questions are left out.
+
+        `share` chooses among the relations and passages: relations.shown for training, relations.held_out for evaluation.
+        """
         self.tokenizer, self.haystack = tokenizer, haystack
-        self.told, self.passages = relations.load()
+        self.told, self.passages = map(share, relations.load())
         if corpus:
             self.entries = reading.read_lines(corpus / "definitions.jsonl.xz")
             self.records = reading.read_lines(corpus / "questions.jsonl.xz")
@@ -107,7 +110,7 @@ class Mixture:
             if part < 0.3:
                 made.append(self.table(r, size))
             elif part < 0.45:
-                made.append(records.cards(r, r.randint(1, max(1, int(size // 90))), r.randint(3, 7)))
+                made.append(records.cards(r, r.randint(1, max(1, int(size // 90))), r.randint(3, 7), self.entity(r)))
             elif part < 0.7:
                 made.append(records.notes(r, r.randint(1, max(1, int(size // 60))), r.randint(1, 3)))
             elif part < 0.92 or not made:
@@ -125,12 +128,16 @@ class Mixture:
         facts, made, documents = relations.Facts(r, self.told), [], []
         while budget > 60:
             part, size = r.random(), max(1, int(min(budget, 1200) * r.choice((0.25, 0.5, 1.0)) // 28))
-            if part < 0.3:
+            if part < 0.25:
                 made.append(relations.passage(r, r.choice(self.passages), filler))
                 document = made[-1][0]
-            elif part < 0.6:
+            elif part < 0.45 and budget > 500:
+                some = r.sample(self.passages, min(len(self.passages), r.randint(2, max(2, min(9, int(budget // 250))))))
+                made.append(relations.dossier(r, some, filler))
+                document = made[-1][0]
+            elif part < 0.65:
                 document = facts.paper(r.randint(1, min(9, size)), filler)
-            elif part < 0.78:
+            elif part < 0.8:
                 document = facts.notes(size, filler)
             elif part < 0.9:
                 document = facts.table(r.randint(1, max(1, size // 3)), r.randint(1, 4))
@@ -166,17 +173,17 @@ class Mixture:
         """Sentences dropped into running text, one or several documents."""
         words = self.haystack.common_words()
         count = r.randint(1, max(1, min(40, (length - SYSTEM_TOKENS) // 120)))
-        made = [needles.needle(r, words) for _ in range(count)]
+        found = needles.Needles(r, words, self.participles(), count)
+        made = found.made
         room = max(40, length - SYSTEM_TOKENS - count * 95)
         n_documents = 1 if room < 400 else r.randint(1, max(4, min(count, room // 1500)))
         documents, turns = [], []
         for index in range(n_documents):
             mine = made[index::n_documents]  # a document may hold none
             document = self.prose_document(r, int(room * r.uniform(0.5, 1.0)) // n_documents)
-            self.insert(r, document, [line for line, _, _ in mine])
-            documents.append((document, [turn for _, turn, _ in mine], None))
-        absent = [turn for _, _, turn in made]
-        return self.converse(r, length, documents, absent=lambda: r.choice(absent))
+            self.insert(r, document, [line for line, _ in mine])
+            documents.append((document, [turn for _, turn in mine], None))
+        return self.converse(r, length, documents, absent=found.absent)
 
     def clozes(self, r, length):
         """Half a sentence asked, the sentence copied."""
@@ -217,9 +224,15 @@ class Mixture:
         other = r.choice(self.records)["question"]
         return self.converse(r, length, [(document, [turn], lambda: Turn(other, [])) for document, turn in made])
 
+    def entity(self, r):
+        return r.choice(records.ENTITIES) if r.random() < 0.5 else records.invented_entity(r, self.haystack.common_words())
+
+    def participles(self):
+        return [word for word in self.haystack.common_words() if word.endswith("ed")]
+
     def table(self, r, size):
         fields = r.randint(2, 6)
-        return records.table(r, max(1, int(size * r.uniform(0.3, 0.65) / (9 * (fields + 1)))), fields)
+        return records.table(r, max(1, int(size * r.uniform(0.3, 0.65) / (9 * (fields + 1)))), fields, self.entity(r))
 
     def title(self, r, ids):
         first = self.tokenizer.decode(ids[:8]).strip().split("\n")[0]

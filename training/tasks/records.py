@@ -169,9 +169,17 @@ class Record:
         return Turn(ask(r, self.word, key, field, self.fields[field][1]), [])
 
 
-def table(r, n_rows, n_fields):
+def invented_entity(r, words):
+    """An entity that no other sample has: its fields, and often its name, are any words."""
+    one = lambda: " ".join(r.choice(words) for _ in range(r.choice((1, 1, 2))))
+    word = one()
+    maker = r.choice((v.firm, v.person, v.product, v.model, code(word[:2].upper()), lambda r: " ".join(r.choice(words) for _ in range(2))))
+    kinds = (v.number, v.token, v.date, v.money, v.person, v.duration, v.percent, lambda r: r.choice(words), lambda r: f"{r.choice(words)} {r.choice(words)}")
+    return word, maker, r.choice((word.capitalize(), "Name", "Id")), {one(): (r.choice(kinds), "What") for _ in range(9)}
+
+
+def table(r, n_rows, n_fields, entity):
     """A document of rows of one entity, each one line; (document, its turns, makers of unanswerable turns)."""
-    entity = r.choice(ENTITIES)
     records = [Record(r, entity, n_fields) for _ in range(n_rows)]
     order = list(records[0].fields)
     for record in records[1:]:  # one schema for all rows
@@ -189,9 +197,8 @@ def table(r, n_rows, n_fields):
     return finish(r, f"{entity[0]} list", lines, turns, records)
 
 
-def cards(r, n_cards, n_fields):
+def cards(r, n_cards, n_fields, entity):
     """Records as blocks of "Field: value" lines."""
-    entity = r.choice(ENTITIES)
     style = r.choice(CARD_STYLES)
     turns, lines, records = [], [], []
     for _ in range(n_cards):

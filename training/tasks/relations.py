@@ -182,6 +182,15 @@ def load(folder=FOLDER):
     return relations, passages
 
 
+def held_out(items):
+    """Every twentieth: what evaluate.py asks and training never shows."""
+    return items[7::20]
+
+
+def shown(items):
+    return [item for n, item in enumerate(items) if n % 20 != 7]
+
+
 def loosely(r, question):
     """Typed by a person in a hurry, now and then."""
     style = r.random()
@@ -193,6 +202,37 @@ def loosely(r, question):
 def as_stated(line, value):
     """The value as it stands in the line, whose first letter is a capital one."""
     return value if value in line else capital(value)
+
+
+HEADINGS = ["Scope", "General", "Terms", "Procedure", "Details", "Remarks", "Background", "Responsibilities", "Exceptions", "Costs", "Dates",
+            "Next steps", "Decisions", "Findings", "Annex", "Contact", "Notes", "Rules", "Limits", "Purpose", "What to do", "Good to know",
+            "Open points", "History", "Conditions", "Summary", "Part two", "Review", "Equipment", "Staff", "Deliveries", "Quality"]
+
+
+def letterhead(r):
+    """What stands above a paper's text and answers nothing: a sender, a number, a date, a hand."""
+    lines = [f"{v.firm(r)}, {v.address(r)}", f"{v.phone(r)} - www.{v.invented_word(r).lower()}.example", f"Issued by {v.person(r)}, {r.choice(v.JOBS)}, on {v.date(r)}.",
+             f"Reference {v.code(r, r.choice(('QM', 'DOC', 'TP', 'REF')))}, version {v.version(r)}", f"Copy to: {v.person(r)}, {r.choice(v.DEPARTMENTS)}"]
+    return "\n".join(r.sample(lines, r.randint(1, 3))) + "\n\n"
+
+
+def laid_out(r, lines):
+    """Sentences as papers have them: run on, one a line, in paragraphs, under numbered headings, as a list."""
+    style = r.random()
+    head = letterhead(r) if r.random() < 0.25 else ""
+    if style < 0.35:
+        return head + " ".join(lines)
+    if style < 0.5:
+        return head + "\n".join(lines)
+    if style < 0.6:
+        return head + "\n".join(f"{r.choice(('-', '*'))} {line}" for line in lines)
+    body, number, numbered = "", 0, r.random() < 0.6
+    for line in lines:
+        if style > 0.8 and r.random() < 0.4:
+            number += 1
+            body += f"\n\n{f'{number}. ' if numbered else r.choice(('## ', ''))}{r.choice(HEADINGS)}\n\n"
+        body += line + r.choice((" ", " ", "\n\n"))
+    return head + re.sub(r"[ \n]*\n\n[ \n]*", "\n\n", body).strip()
 
 
 class Facts:
@@ -225,7 +265,7 @@ class Facts:
         pool, subject = self.pool(first.group()), first.subject(r)
         chosen = list({relation.name: relation for relation in [first] + r.sample(pool, min(len(pool), n_facts - 1))}.values())
         r.shuffle(chosen)
-        style = r.choice(("{label}: {value}", "- {label}: {value}", "{label} - {value}"))
+        style = r.choice(("{label}: {value}", "- {label}: {value}", "{label} - {value}", "{label} | {value}", "{label} | {value}"))
         labelled = r.random() < 0.25
         lines = []
         for relation in chosen:
@@ -233,14 +273,9 @@ class Facts:
                          self.say(relation, subject, bare=r.random() < 0.75, short=r.random() < 0.5))
             if filler and r.random() < 0.5:
                 lines.append(filler())
-        if labelled:
-            body = "\n".join(lines)
-        else:
-            body = ""
-            for line in lines:
-                body += line + r.choice((" ", " ", " ", "\n", "\n\n"))
+        body = "\n".join(lines) if labelled else laid_out(r, lines)
         title = capital(subject[2]) + r.choice(("", "", ": notes", ", summary", ".pdf", " - fact sheet", ", page 2", " (draft)", ".docx"))
-        return Document(title, [body.strip()])
+        return Document(title, [body])
 
     def notes(self, n_facts, filler):
         """Several subjects, each sentence says of whom."""
@@ -310,7 +345,10 @@ class Facts:
 
 def passage(r, table, filler=None):
     """A short paper with its slots filled: (document, turns, a maker of questions whose sentence was left out)."""
-    slots = {name: (VALUES[kind](r) if isinstance(kind, str) else r.choice(kind)) for name, kind in table["slots"].items()}
+    slots = {}
+    for name, kind in table["slots"].items():
+        draws = ((VALUES[kind](r) if isinstance(kind, str) else r.choice(kind)) for _ in range(20))
+        slots[name] = next((value for value in draws if value not in slots.values()), f"no. {len(slots) + 1}")
     lines, turns, missing = [], [], []
     for sentence in table["sentences"]:
         line = filled(sentence["text"], **slots)
@@ -325,4 +363,16 @@ def passage(r, table, filler=None):
     if not turns:
         return passage(r, table, filler)
     absent = (lambda: Turn(filled(r.choice(missing), **slots), [])) if missing else None
-    return Document(filled(table["title"], **slots), [r.choice((" ", " ", "\n", "\n\n")).join(lines)]), turns, absent
+    return Document(filled(table["title"], **slots), [laid_out(r, lines)]), turns, absent
+
+
+def dossier(r, tables, filler=None):
+    """Several short papers as the sections of a long one."""
+    parts = [passage(r, table, filler) for table in tables]
+    numbered = r.random() < 0.6
+    sections = [f"{f'{n}. ' if numbered else r.choice(('', '# '))}{document.title}\n\n{document.passages[0]}" for n, (document, _, _) in enumerate(parts, 1)]
+    title = r.choice(("Handbook", "Manual", "Collected papers", "Minutes", "Report", "Agreement", "Guide", "Dossier", parts[0][0].title)) + \
+        r.choice(("", f" {v.code(r, 'TP')}", f" {r.randrange(2015, 2030)}", f" of {v.firm(r)}", ".pdf"))
+    absents = [absent for _, _, absent in parts if absent]
+    return Document(title, ["\n\n".join(sections)]), [turn for _, turns, _ in parts for turn in turns], \
+        (lambda: r.choice(absents)()) if absents else None
