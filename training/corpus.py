@@ -3,9 +3,10 @@
     python3 training/corpus.py --data DIR --debian DIR --out training/work/corpus
 
 Writes haystack.u16.xz (token ids, documents separated by EOS), definitions.jsonl.xz,
-synonyms.jsonl.xz and questions.jsonl.xz: small enough to carry to another machine.  Documents that begin alike are kept once.
+synonyms.jsonl.xz, questions.jsonl.xz and stated.jsonl.xz: small enough to carry to another machine.  Documents that begin alike are kept once.
 """
 import argparse
+import collections
 import csv
 import glob
 import gzip
@@ -24,6 +25,7 @@ import tomllib
 import numpy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from tasks import reading
 from tokenizer import Tokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -127,6 +129,22 @@ def synonyms(text):
             yield {"word": word, "synonyms": found[:8]}
 
 
+def stated_questions(sources, data, count_max=30_000):
+    """Questions that patterns find in running text, each with some 1,500 characters around its sentence."""
+    r, asked = random.Random(5), collections.Counter()
+    for source in sources:
+        for text in documents(source, data, None):
+            title = text.strip().split("\n")[0][:60]
+            for sentence, answer, questions in reading.stated(text[:20_000]):
+                asked[questions[0][:12]] += 1
+                if asked[questions[0][:12]] > count_max // 12:  # birthdays would be most of all
+                    continue
+                yield {"title": title, "text": reading.around(r, text, sentence, 1500), "questions": questions, "evidence": [sentence], "answer": answer}
+                count_max -= 1
+                if not count_max:
+                    return
+
+
 def sentence_with(text, answer):
     for sentence in re.split(r"(?<=[.!?])\s+", text):
         if answer in sentence and len(sentence) <= 300 and "\n" not in sentence:
@@ -210,6 +228,8 @@ def main():
                                                       for record in QUESTION_READERS[s["kind"]](s, arguments.data)))
     write_lines(arguments.out / "definitions.jsonl.xz", (record for s in sources if s["kind"] == "dictionary"
                                                         for record in definitions(s, arguments.debian)))
+    wikipedia = [s for s in sources if s["name"] == "Wikipedia"]
+    write_lines(arguments.out / "stated.jsonl.xz", stated_questions(wikipedia, arguments.data))
     wordnet = next(s for s in sources if s["kind"] == "dictionary" and "wn." in s["files"])
     write_lines(arguments.out / "synonyms.jsonl.xz", synonyms(unpacked(next(iter(glob.glob(str(arguments.debian / wordnet["files"])))))))
     running = [s for s in sources if s["kind"] in ("text", "html", "pod")]

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 
+#include "engine/weights.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/v4_checkpoint.h"
 
@@ -257,7 +258,7 @@ TEST_F(InventoryTest, ATiedHeadIsNoTensorOfItsOwn) {
   const Checkpoint checkpoint = Checkpoint::open(dir_.path());
   validate_inventory(tied, checkpoint);
   const ModelWeights weights = resolve_weights(tied, checkpoint);
-  EXPECT_EQ(weights.head.values, weights.embedding.values);
+  EXPECT_EQ(weights.head.data, weights.embedding.data);
 }
 
 TEST_F(InventoryTest, TensorsThatTheConfigDoesNotCallForAreIgnored) {

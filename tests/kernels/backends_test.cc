@@ -293,7 +293,7 @@ TEST_P(BackendsTest, AttentionAgreesAndDoesNotDependOnOtherTokens) {
   for (const int64_t dim : {20, 48, 128}) {
     constexpr int64_t kTokens = 9;
     constexpr int64_t kHeads = 5;
-    constexpr int64_t kSelected = 6;
+    constexpr int32_t kSelected = 6;
     const KvLayout layout{dim, 16, false};
     const std::vector<float> q = random(kTokens * kHeads * dim);
     const std::vector<float> window = random((kTokens + 3) * dim);

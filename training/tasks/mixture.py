@@ -58,6 +58,7 @@ class Mixture:
         if corpus:
             self.entries = reading.read_lines(corpus / "definitions.jsonl.xz")
             self.records = reading.read_lines(corpus / "questions.jsonl.xz")
+            self.stated = reading.read_lines(corpus / "stated.jsonl.xz")
             self.paraphraser = reading.Paraphraser(reading.read_lines(corpus / "synonyms.jsonl.xz"))
 
     def sample(self, r, length, kinds):
@@ -220,9 +221,13 @@ class Mixture:
         """The question sets: one gold passage among others."""
         count = r.randint(1, max(1, length // 500))
         size = int((length - SYSTEM_TOKENS - 80 * count) * 3 / count)
-        made = [reading.passage(r, record, min(size, 4000)) for record in r.sample(self.records, count)]
-        other = r.choice(self.records)["question"]
-        return self.converse(r, length, [(document, [turn], lambda: Turn(other, [])) for document, turn in made])
+        made = [reading.passage(r, self.record(r), min(size, 4000)) for _ in range(count)]
+        _, other = reading.passage(r, self.record(r), 100)
+        return self.converse(r, length, [(document, [turn], lambda: Turn(other.question, [])) for document, turn in made])
+
+    def record(self, r):
+        """A question written by a person, or one that a pattern found in running text."""
+        return r.choice(self.records if r.random() < 0.5 else self.stated)
 
     def entity(self, r):
         return r.choice(records.ENTITIES) if r.random() < 0.5 else records.invented_entity(r, self.haystack.common_words())

@@ -52,7 +52,9 @@ def around(r, text, evidence, length_max):
 def passage(r, record, length_max):
     """One question of the sets: (document, turn), its text cut to length_max characters."""
     text = around(r, record["text"], record["evidence"][0], length_max)
-    return Document(r.choice(("passage", "report", "extract")), [text]), Turn(record["question"], record["evidence"], record["answer"])
+    question = record.get("question") or r.choice(record["questions"])
+    title = record.get("title") or r.choice(("passage", "report", "extract"))
+    return Document(title, [text]), Turn(question[0].upper() + question[1:], record["evidence"], record["answer"])
 
 
 # What in a sentence can be asked for: (its shape, the question words; {unit} is the word after a number)
@@ -131,3 +133,68 @@ def asked_of_text(r, text, paraphraser, count):
         if len(turns) == count:
             break
     return turns
+
+
+# What running text often states, and how people ask for it.  {x}: who or what is spoken of; the group "v" answers.
+PRONOUNS = ("It", "He", "She", "This", "They", "The", "In", "There", "These", "That", "His", "Her", "We", "You", "I", "Its", "Their", "On", "At")
+NAME = r"(?P<x>(?:The )?[A-Z][\w'’.-]+(?: (?:of|the|de|van|von|and|[A-Z0-9][\w'’.-]*))*)"
+PLACE = r"(?P<v>[A-Z][\w'’-]+(?:,? (?:[A-Z][\w'’-]+|of|the)){0,3})"
+PERSON = r"(?P<v>[A-Z][\w'’.-]+(?: (?:[A-Z][\w'’.-]*|de|van|von)){1,3})"
+YEAR = r"(?P<v>(?:1[0-9]|20)\d\d)"
+WHEN = rf"(?P<v>(?:\d{{1,2}} )?(?:{MONTH})(?: \d{{1,2}},)? \d{{4}}|(?:1[0-9]|20)\d\d)"
+AMOUNT = r"(?P<v>[\d.,]*\d(?: (?:million|billion|thousand))?)"
+STATED = [(re.compile(pattern), asks) for pattern, asks in [
+    (rf"{NAME} \((?:[^()]*?; )?born (?:[A-Z][\w .]+ )?{WHEN}", ["When was {x} born?", "What is the birthday of {x}?", "When did {x} come into the world?", "Since when has {x} been alive?"]),
+    (rf"{NAME} (?:\([^)]*\) )?was born (?:on|in) {WHEN}", ["When was {x} born?", "What is {x}'s date of birth?", "When did {x}'s life begin?"]),
+    (rf"{NAME} (?:\([^)]*\) )?was born (?:on [\w ,]+ )?in {PLACE}", ["Where was {x} born?", "Where does {x} come from?", "What is the birthplace of {x}?", "In which place did {x} first see the light of day?"]),
+    (rf"{NAME} died (?:\w+ )*?(?:on|in) {WHEN}", ["When did {x} die?", "When did {x} pass away?", "What was the last day or year of {x}'s life?"]),
+    (rf"{NAME} died (?:of|from) (?P<v>(?:a |an )?[a-z][a-z -]+?)(?= in| on| at|,|\.)", ["What did {x} die of?", "What killed {x}?", "What was the cause of death of {x}?"]),
+    (rf"{NAME} (?:was|were) (?:founded|established|formed|set up|created) (?:\w+ )?(?:in|on) {WHEN}", ["When was {x} set up?", "When did {x} begin?", "How long has {x} existed, from when?", "What year saw the birth of {x}?", "When was {x} founded?"]),
+    (rf"{NAME} (?:was|were) (?:founded|established|formed|set up|created|started) (?:in \d{{4}} )?by {PERSON}", ["Who started {x}?", "Who set up {x}?", "Whose creation is {x}?", "Who is the founder of {x}?"]),
+    (rf"{NAME} (?:was|were|is) (?:built|constructed|erected|completed|finished) (?:\w+ )?in {WHEN}", ["When was {x} built?", "How old is {x}, going by its construction?", "When did they put up {x}?", "From what year does {x} date?"]),
+    (rf"{NAME} (?:was|were) (?:built|designed|constructed) (?:\w+ )?by (?:the )?(?:\w+ )?{PERSON}", ["Who designed {x}?", "Who built {x}?", "Who was the architect or maker of {x}?"]),
+    (rf"{NAME} (?:was|were) (?:first )?(?:released|published|issued|launched) (?:\w+ )?(?:in|on) {WHEN}", ["When did {x} come out?", "When was {x} released?", "On what date could one first get {x}?", "When did {x} appear?"]),
+    (rf"{NAME} (?:was|were|is) (?:first )?(?:released|published|issued|distributed) (?:in \d{{4}} |on [\w ,]+ )?by (?P<v>[A-Z][\w'’.&-]+(?: [A-Z][\w'’.&-]+){{0,4}})", ["Who brought out {x}?", "Which publisher issued {x}?", "Which company released {x}?", "Who published {x}?"]),
+    (rf"{NAME} (?:is|was)[\w ,-]*? (?:film|movie|series|drama|comedy)[\w ,-]*? directed by {PERSON}", ["Who directed {x}?", "Who made {x}?", "Who is the director of {x}?", "Who was in charge of filming {x}?"]),
+    (rf"{NAME} (?:is|was)[\w ,-]*? (?:novel|book|play|poem|song|story|opera|album)[\w ,-]*? (?:written |composed )?by (?:\w+ (?:author|writer|singer|composer|poet) )?{PERSON}", ["Who wrote {x}?", "Who is the author of {x}?", "From whose pen is {x}?", "Who composed or wrote {x}?"]),
+    (rf"{NAME} (?:is|was) (?:written|composed|produced|painted|performed|recorded) by {PERSON}", ["Who made {x}?", "Whose work is {x}?", "By whom is {x}?"]),
+    (rf"{NAME} is (?:a|an) (?:\w+ )*?(?:town|city|village|municipality|commune|district|suburb|settlement|community|region|township)[\w ,]*? in (?:the )?(?P<v>[A-Z][\w'’-]+(?:,? (?:[A-Z][\w'’-]+|of|the))*)", ["Where is {x}?", "Where does {x} lie?", "In which area can {x} be found?", "Where on the map is {x}?"]),
+    (rf"{NAME} (?:is|was|are) (?:\w+ )?(?:located|situated|based|headquartered) (?:\w+ )?(?:in|at|near|on) (?:the )?{PLACE}", ["Where is {x}?", "Where can one find {x}?", "What is the location of {x}?", "Where is {x} at home?"]),
+    (rf"(?:population of {NAME} (?:is|was|stood at|reached) |{NAME.replace('x>', 'y>')} (?:has|had) a population of ){AMOUNT}", ["How many people live in {x}?", "How many inhabitants has {x}?", "What is the population of {x}?", "How big is {x} in heads?"]),
+    (rf"{NAME} (?:has|had|covers|occupies) (?:a total |an )?area of (?P<v>[\d.,]+ [\w ]*?(?:kilomet(?:er|re)s|miles|acres|hectares|km2|km²))", ["How large is {x}?", "What area does {x} cover?", "How much ground does {x} take up?"]),
+    (rf"{NAME} (?:is|was) (?P<v>[\d.,]+ (?:feet|metres|meters|m|km|kilomet(?:re|er)s|miles)) (?:tall|high|long|wide|deep)", ["What are the dimensions of {x}?", "How far does {x} reach?", "How tall, long or wide is {x}?"]),
+    (rf"{NAME} (?:is|was) (?:the )?(?:capital|seat|county seat|administrative centre) of (?:the )?{PLACE}", ["Of what is {x} the capital?", "Which area is governed from {x}?"]),
+    (rf"{NAME} (?:is|was) (?:a|an|the) (?P<v>(?:[A-Z][a-z]+ )?(?:former |professional |retired |famous )*(?:[a-z]+ )?(?:footballer|player|politician|writer|actor|actress|singer|painter|scientist|composer|lawyer|journalist|engineer|physicist|poet|bishop|general|musician|architect|coach))", ["What is {x} by profession?", "What does or did {x} do for a living?", "What was {x}'s job?", "As what is {x} known?"]),
+    (rf"{NAME} (?:is|was) married to {PERSON}", ["Who is the spouse of {x}?", "Whom did {x} marry?", "Who is {x}'s husband or wife?"]),
+    (rf"{NAME} (?:studied|graduated|was educated) (?:\w+ )*?(?:at|from) (?:the )?(?P<v>[A-Z][\w'’-]+(?: (?:of|the|[A-Z][\w'’-]+)){{0,5}})", ["Where did {x} study?", "Which school did {x} attend?", "Where did {x} get an education?"]),
+    (rf"{NAME} (?:won|received|was awarded|earned) (?:the |a |an )?(?P<v>[A-Z][\w'’-]+(?: (?:of|for|the|[A-Z][\w'’-]+))* (?:Award|Prize|Medal|Cup|Championship|Trophy|Title|Order)s?)", ["What did {x} win?", "Which honour went to {x}?", "Which prize did {x} take?", "How was {x} honoured?"]),
+    (rf"{NAME} (?:joined|signed for|moved to|played for|signed with) (?P<v>[A-Z][\w'’.-]+(?: [A-Z][\w'’.-]+){{0,3}})", ["Which club or group did {x} go to?", "For whom did {x} play or work?", "Where did {x} move?"]),
+    (rf"{NAME} (?:flows|empties|runs|drains) into (?:the )?{PLACE}", ["Where does {x} end?", "Into what does {x} flow?", "Where does the water of {x} go?"]),
+    (rf"{NAME} (?:serves|served|worked|acted) as (?:the |a |an )?(?P<v>[a-zA-Z][a-z]+(?: (?:of|for|the|[a-z]+|[A-Z][a-z]+)){{0,5}}?)(?= from| in| until| since|,|\.)", ["What office did {x} hold?", "What was the position of {x}?", "In what role did {x} serve?"]),
+    (rf"{NAME} (?:was|is) (?:also )?(?:known|called|nicknamed|referred to) (?:as )?(?:the )?[\"“]?(?P<v>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+){{0,3}})", ["By what other name is {x} known?", "What else is {x} called?", "What is the nickname of {x}?"]),
+    (rf"{NAME} (?:was|were) (?:renamed|changed its name to|became) (?:as |to )?(?:the )?(?P<v>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+){{0,3}})", ["What is {x} called now?", "What new name did {x} get?"]),
+    (rf"{NAME} (?:was|were) (?:acquired|bought|purchased|taken over) (?:in \d{{4}} )?by (?P<v>[A-Z][\w'’.&-]+(?: [A-Z][\w'’.&-]+){{0,3}})", ["Who bought {x}?", "Which buyer took over {x}?", "Who owns {x} since the purchase?"]),
+    (rf"{NAME} (?:was|were) (?:closed|demolished|abolished|dissolved|disbanded|discontinued|shut down|destroyed) (?:\w+ )?(?:in|on) {WHEN}", ["When did {x} come to an end?", "When was {x} no more?", "Until when was {x} there?", "When did they close or pull down {x}?"]),
+    (rf"{NAME} (?:opened|began|started|premiered|debuted) (?:\w+ )?(?:in|on) {WHEN}", ["When did {x} open?", "When could one first see {x}?", "What was the first day or year of {x}?"]),
+    (rf"{NAME} (?:retired|resigned|stepped down|left office) (?:\w+ )?(?:in|on) {WHEN}", ["When did {x} give up the post?", "When did {x} leave?", "When did {x} stop working?"]),
+    (rf"{NAME} (?:lost|defeated|beat) (?:to )?(?P<v>[A-Z][\w'’.-]+(?: [A-Z][\w'’.-]+){{0,3}})(?= by| in| on|,|\.)", ["Who was the opponent of {x}?", "Against whom did {x} play?"]),
+    (r"(?i:the default (?:value )?(?:of|for) )(?P<x>[\w`'-]+) is (?P<v>[\w`'-]+)", ["What is {x} if one does not set it?", "What does {x} start as?", "Which value has {x} out of the box?"]),
+    (r"(?P<x>[Tt]he [a-z_]+(?: [a-z_]+)? (?:option|parameter|command|function|field|button|argument|method|module|page|table)) (?P<v>(?:specifies|returns|shows|sets|displays|contains|controls|lets you|allows you to|creates|prints|enables)\b[^.;:]{10,90})(?=[.;:])",
+     ["What does {x} do?", "What is {x} good for?", "What is the purpose of {x}?", "Why would one use {x}?"]),
+    (r"(?:[Tt]o )(?P<x>[a-z]+ (?:a|an|the) [a-z ]{4,40}), (?P<v>(?:choose|select|click|use|type|press|open|run|enter|set)\b[^.;:]{6,90})(?=[.;:])", ["How do I {x}?", "What must one do to {x}?", "What is the way to {x}?", "Tell me how to {x}."]),
+    (r"(?P<v>\w[\w ,'-]{12,80}) (?:is|are) (?:required|needed|necessary) to (?P<x>[a-z][\w ,'-]{8,60})(?=[.;:])", ["What does one need to {x}?", "Without what can nobody {x}?", "What must there be to {x}?"]),
+]]
+
+
+def stated(text):
+    """(sentence, answer, questions) of what sentences of the text state in a common way, asked for as people do."""
+    for sentence in re.findall(r"(?:(?<=\s)|^)[A-Z][^!?\n]{30,260}?[.](?=\s|$)", text):
+        if '"' in sentence or text.count(sentence) > 1:
+            continue
+        for shape, asks in STATED:
+            match = shape.search(sentence)
+            subject = match and (match.groupdict().get("x") or match.groupdict().get("y"))
+            if subject and subject not in PRONOUNS and not subject.endswith(" and") and not match["v"].endswith("that"):
+                subject = "the" + subject[3:] if subject.startswith("The ") else subject
+                yield sentence, match["v"].rstrip("."), [ask.format(x=subject) for ask in asks]
+                break
