@@ -26,7 +26,7 @@ unpack_corpus() {
 
 launch() {  # launch ARGUMENTS...: train.py on every GPU
   unpack_corpus
-  local workers=$(( $(nproc) / (gpus > 0 ? gpus : 1) - 2 ))
+  local workers=$(( $(nproc) / (gpus > 0 ? gpus : 1) / 2 ))  # the compiler needs cores too
   if [ "$gpus" -gt 1 ]; then
     $python -m torch.distributed.run --standalone --nproc-per-node "$gpus" training/train.py $recipe --workers "$workers" "$@"
   else

@@ -31,8 +31,9 @@ from tasks.mixture import Haystack, Mixture
 from tokenizer import Tokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-STEP_SECONDS_MAX = 4.0  # a step that waits for the compiler counts as one of this length: the recipe's minutes are for training
-_mixture = None  # one a worker process
+AGREE_EVERY = 5        # steps after which all ranks agree on the time, which waits for the GPU
+AGREE_SECONDS_MAX = 15  # so many steps count as no more: the recipe's minutes are for training, not for waiting for the compiler
+_mixture = None  # shared by the worker processes
 
 
 def open_mixture(recipe, share=relations.shown):
@@ -48,16 +49,15 @@ def make_batch(arguments):
 
 
 class Batches:
-    """Batches by number, made ahead by worker processes where there are any."""
+    """Batches by number, made ahead by worker processes where there are any.  To be made before CUDA is: the workers are forks."""
 
     def __init__(self, recipe, workers):
         self.pool = None
+        open_mixture(recipe).haystack.common_words()
         if workers:
-            self.pool = concurrent.futures.ProcessPoolExecutor(
-                workers, multiprocessing.get_context("spawn"), initializer=open_mixture, initargs=(recipe,))
+            self.pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("fork"))
+            self.pool.submit(int).result()
             self.ahead, self.queue = 2 * workers, collections.OrderedDict()
-        else:
-            open_mixture(recipe)
 
     def get(self, first_seed, stride, stage):
         """The batch of seed first_seed; those of first_seed + stride, ... are made ready."""
@@ -81,7 +81,7 @@ class Batches:
 
 class Trainer:
     def __init__(self, recipe, device):
-        self.recipe, self.device = recipe, device
+        self.recipe, self.device, self.started = recipe, device, time.time()
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
         torch.manual_seed(recipe["seed"])
@@ -117,7 +117,8 @@ class Trainer:
 
     def log(self, **figures):
         if self.rank == 0:
-            line = json.dumps(dict(step=self.step, tokens=self.tokens, seconds=round(self.seconds)) | figures)
+            line = json.dumps(dict(step=self.step, tokens=self.tokens, seconds=round(self.seconds),
+                                   wall=round(time.time() - self.started, 1)) | figures)
             print(line, flush=True)
             with open(self.work / "log.jsonl", "a") as file:
                 file.write(line + "\n")
@@ -178,16 +179,18 @@ class Trainer:
     def reduce_gradients(self):
         if self.world == 1:
             return
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        flat = torch._utils._flatten_dense_tensors(gradients)
-        dist.all_reduce(flat, op=dist.ReduceOp.AVG)
-        torch._foreach_copy_(gradients, torch._utils._unflatten_dense_tensors(flat, gradients))
+        parameters = [p for p in self.model.parameters() if p.grad is not None]
+        flat = torch._utils._flatten_dense_tensors([p.grad for p in parameters])
+        dist.all_reduce(flat)  # a sum: gloo knows no mean
+        flat /= self.world
+        for p, gradient in zip(parameters, torch._utils._unflatten_dense_tensors(flat, parameters)):
+            p.grad = gradient
         for module in self.model.modules():
             if isinstance(module, v4.MixtureOfExperts):
                 dist.all_reduce(module.load)
 
     def one_step(self, batches):
-        stage, started = self.stage(), time.time()
+        stage = self.stage()
         ids, weights = (torch.from_numpy(array).to(self.device)
                         for array in batches.get(self.step * self.world + self.rank + 1_000_000 * self.recipe["seed"], self.world, stage))
         self.set_learning_rates()
@@ -205,7 +208,19 @@ class Trainer:
         if self.step % self.recipe["log_every"] == 0:
             figures = {name: round(float(torch.as_tensor(value).detach()), 4) for name, value in figures.items()}
             self.log(length=stage["length"], **figures)
-        self.seconds += self.same_everywhere(min(time.time() - started, STEP_SECONDS_MAX))
+
+    def steps(self, batches, wants_to_stop):
+        """AGREE_EVERY steps; whether all ranks are to stop."""
+        started = time.time()
+        for _ in range(AGREE_EVERY):
+            self.one_step(batches)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds, stop = self.same_everywhere(time.time() - started, float(wants_to_stop()))
+        if seconds > AGREE_SECONDS_MAX:
+            self.log(event="waited", steps_took=round(seconds, 1))
+        self.seconds += min(seconds, AGREE_SECONDS_MAX)
+        return stop or self.progress >= 1
 
     def smoke(self, batches):
         """A few steps of every stage, the last one also quantised, with their speed: what may break shows at once."""
@@ -231,13 +246,13 @@ class Trainer:
                 self.log(event="smoke", length=stage["length"], quantised=quantised, first_seconds=round(seconds[0], 1),
                          tokens_a_second=round(stage["rows"] * stage["length"] * self.world / min(seconds)), peak_gib=round(peak, 1))
 
-    def same_everywhere(self, seconds):
-        """All ranks must agree on the time, or they would part at a stage's end."""
+    def same_everywhere(self, *figures):
+        """What rank 0 says: ranks that disagree on the time would part at a stage's end."""
         if self.world == 1:
-            return seconds
-        shared = torch.tensor([seconds], device=self.device)
+            return figures
+        shared = torch.tensor(figures, device=self.device)
         dist.broadcast(shared, 0)
-        return float(shared)
+        return shared.tolist()
 
 
 def main():
@@ -252,6 +267,7 @@ def main():
     started = time.time()
     recipe = tomllib.loads(pathlib.Path(arguments.recipe).read_text())
     recipe |= {"smoke": arguments.smoke, "start_from": arguments.start_from}
+    batches = Batches(recipe, arguments.workers)
     device = torch.device("cpu")
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
@@ -260,7 +276,6 @@ def main():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     v4.allow_many_shapes()
     trainer = Trainer(recipe, device)
-    batches = Batches(recipe, arguments.workers)
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
     if arguments.smoke:
@@ -269,8 +284,8 @@ def main():
         return
     saved = time.time()
     trainer.log(event="started", parameters=sum(p.numel() for p in trainer.model.parameters()))
-    while not stopping and trainer.progress < 1 and time.time() - started < 60 * arguments.minutes:
-        trainer.one_step(batches)
+    out_of_time = lambda: bool(stopping) or time.time() - started > 60 * arguments.minutes
+    while not trainer.steps(batches, out_of_time):
         if time.time() - saved > 60 * arguments.save_every:
             trainer.save()
             saved = time.time()

@@ -77,7 +77,7 @@ class Mixture:
 
     def text(self, r, length):
         ids = self.haystack.cut(r, length)
-        return ids, [3 * WEIGHT_TEXT] * len(ids)
+        return ids, [5 * WEIGHT_TEXT] * len(ids)
 
     def repeats(self, r, length):
         """Random tokens, then stretches of them again: what teaches copying first."""
@@ -147,11 +147,25 @@ class Mixture:
             if not (made and made[-1][0] is document):
                 documents.append(document)
             budget -= 20 + sum(len(self.tokenizer.encode(p)) if isinstance(p, str) else len(p) for p in document.passages)
-        turns = facts.turns()
+        turns = self.reworded(r, facts.turns())
+        made = [(document, self.reworded(r, own), absent) for document, own, absent in made]
         made += [(document, [], None) for document in documents]
         if documents and facts.stated:
             made[-1] = (documents[-1], turns, lambda: facts.absent() or turns[0])
         return self.converse(r, length, made) if any(own for _, own, _ in made) else None
+
+    def reworded(self, r, turns, share=0.25):
+        """Some questions with one or two of their words said otherwise, so that none is learnt by heart."""
+        if not hasattr(self, "paraphraser"):
+            return turns
+        for turn in turns:
+            words = turn.question.split(" ")
+            candidates = [at for at, word in enumerate(words) if word.islower() and word.isalpha() and len(word) > 4 and word not in reading.SMALL_WORDS]
+            if candidates and r.random() < share:
+                for at in r.sample(candidates, min(len(candidates), r.choice((1, 1, 2)))):
+                    words[at] = self.paraphraser.other(r, words[at])
+                turn.question = " ".join(words)
+        return turns
 
     def sentence(self, r):
         """A sentence or two of running text."""
@@ -223,7 +237,7 @@ class Mixture:
         size = int((length - SYSTEM_TOKENS - 80 * count) * 3 / count)
         made = [reading.passage(r, self.record(r), min(size, 4000)) for _ in range(count)]
         _, other = reading.passage(r, self.record(r), 100)
-        return self.converse(r, length, [(document, [turn], lambda: Turn(other.question, [])) for document, turn in made])
+        return self.converse(r, length, [(document, self.reworded(r, [turn]), lambda: Turn(other.question, [])) for document, turn in made])
 
     def record(self, r):
         """A question written by a person, or one that a pattern found in running text."""
