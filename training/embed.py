@@ -1,13 +1,13 @@
 """Trains models/nano-embed: one vector a token; a text is the normalised sum of its tokens' vectors.
 
     python3 training/embed.py passages --tokenizer models/nano/tokenizer.json --wikipedia FILE --business FILE \\
-        --books FILE --questions FILE --out training/work/passages.npz
+        --books FILE --questions FILE --corpus training/work/corpus --out training/work/passages.npz
     python3 training/embed.py train --passages training/work/passages.npz --tokenizer models/nano/tokenizer.json \\
         --out models/nano-embed
 
 Texts are .zst files of records parted by a line holding U+001E; questions are T0 prompts, one JSON object a line.
 A pair is (something like a query, a passage that answers it): a title and heading and their section, a question and
-its passage, a sentence or some of its words and what stands around it; drawn afresh each time.  Training pulls each pair together and pushes the
+its passage (those of --corpus, which corpus.py wrote, and of tasks/relations too), a sentence or some of its words and what stands around it; drawn afresh each time.  Training pulls each pair together and pushes the
 other passages of its batch away (InfoNCE, both ways).  Runs on a CPU with torch 1.13 or a GPU with a newer one.
 """
 import argparse
@@ -25,6 +25,7 @@ import time
 
 import numpy as np
 
+from tasks import reading, relations
 from tokenizer import Tokenizer
 
 QUERY_TOKENS_MAX, SENTENCE_TOKENS_MAX, PASSAGE_WINDOW = 48, 96, 160
@@ -84,6 +85,24 @@ def question_passages(path):
             yield question.group(1), "", passage.group(1)[:2000]
 
 
+def asked_passages(corpus, seed):
+    """(question, passage) of corpus.py's questions and of the facts in tasks/relations, whose questions use other words."""
+    r = random.Random(seed)
+    for name in ("questions", "stated"):
+        for record in reading.read_lines(corpus / f"{name}.jsonl.xz"):
+            document, turn = reading.passage(r, record, 1500)
+            yield turn.question, f"{document.title}\n{document.passages[0]}"
+    told, passages = relations.load()
+    made = [relations.passage(r, table)[:2] for table in relations.shown(passages) for _ in range(3)]
+    for _ in range(4 * len(told)):
+        facts = relations.Facts(r, relations.shown(told))
+        document = facts.paper(6, None)
+        made.append((document, facts.turns()))
+    for document, turns in made:
+        for turn in turns:
+            yield turn.question, f"{document.title}\n{document.passages[0]}"
+
+
 class Lists:
     """Token lists end to end."""
 
@@ -119,6 +138,7 @@ def make_passages(arguments):
     found = [(title, heading, passage, 1) for path, bytes_max, passages in sources
              for record in records(path, bytes_max) for title, heading, passage in passages(record)]
     found += [(question, "", passage, 0) for question, _, passage in question_passages(arguments.questions)]
+    found += [(question, "", passage, 0) for question, passage in asked_passages(pathlib.Path(arguments.corpus), arguments.seed)]
     random.Random(arguments.seed).shuffle(found)
     texts, firsts, is_title = [], [0], []
     for title, heading, passage, titled in found:
@@ -288,14 +308,14 @@ def export(vectors, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(required=True)
-    reading = verbs.add_parser("passages", help="text -> tokens")
-    for name in ("tokenizer", "wikipedia", "business", "books", "questions", "out"):
-        reading.add_argument(f"--{name}", required=True)
+    making = verbs.add_parser("passages", help="text -> tokens")
+    for name in ("tokenizer", "wikipedia", "business", "books", "questions", "corpus", "out"):
+        making.add_argument(f"--{name}", required=True)
     for name, megabytes in (("wikipedia", 60), ("business", 24), ("books", 6)):
-        reading.add_argument(f"--{name}-bytes", type=int, default=megabytes * 1_000_000)
-    reading.add_argument("--seed", type=int, default=1)
-    reading.add_argument("--widenet", help="a built widenet or widenet-engine, to tokenize with")
-    reading.set_defaults(run=make_passages)
+        making.add_argument(f"--{name}-bytes", type=int, default=megabytes * 1_000_000)
+    making.add_argument("--seed", type=int, default=1)
+    making.add_argument("--widenet", help="a built widenet or widenet-engine, to tokenize with")
+    making.set_defaults(run=make_passages)
     training = verbs.add_parser("train", help="tokens -> model folder")
     for name in ("passages", "tokenizer", "out"):
         training.add_argument(f"--{name}", required=True)
