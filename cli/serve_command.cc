@@ -47,6 +47,14 @@ void read_config(const CLI::App& verb, ServeOptions& options) {
                        std::to_string(error.source().begin.line) + ")");
   }
   const auto is_given = [&](const char* name) { return verb.count(name) > 0; };
+  const auto is_port = [](const toml::node& value) {
+    const auto number = value.value_exact<int64_t>();
+    return number.has_value() && *number >= 0 && *number <= 65535;
+  };
+  const auto are_names = [](const toml::node& value) {
+    return value.is_array() && (value.as_array()->empty() ||
+                                value.as_array()->is_homogeneous(toml::node_type::string));
+  };
   for (const auto& [key, value] : config) {
     const std::string_view name = key.str();
     if (name == "data" && value.is_string()) {
@@ -55,17 +63,17 @@ void read_config(const CLI::App& verb, ServeOptions& options) {
       if (!is_given("--model")) options.model.model = *value.value<std::string>();
     } else if (name == "host" && value.is_string()) {
       if (!is_given("--host")) options.host = *value.value<std::string>();
-    } else if (name == "port" && value.is_integer()) {
+    } else if (name == "port" && is_port(value)) {
       if (!is_given("--port")) options.port = *value.value<int>();
     } else if (name == "api_key_file" && value.is_string()) {
       if (!is_given("--api-key-file")) options.api_key_file = *value.value<std::string>();
-    } else if (name == "allowed_hosts" && value.is_array()) {
+    } else if (name == "allowed_hosts" && are_names(value)) {
       for (const auto& host : *value.as_array()) {
-        options.allowed_hosts.push_back(host.value_or(std::string()));
+        options.allowed_hosts.push_back(*host.value<std::string>());
       }
     } else {
       throw CommandError("cannot use the configuration in \"" + options.config.string() + "\": \"" +
-                         std::string(name) + "\" is not a setting, or not of its type");
+                         std::string(name) + "\" is not a setting, or its value is not one it can have");
     }
   }
 }

@@ -28,5 +28,18 @@ TEST(MainTest, WrongUsageIsTwoWithOneLineOnStderr) {
   }
 }
 
+TEST(MainTest, ConfigurationThatCannotBeUsedIsRefusedBeforeAnythingIsOpened) {
+  const ScratchDirectory directory;
+  for (const char* text : {"prot = 8080", "port = 99999", "port = -1", "port = \"8080\"", "port = [",
+                           "host = 7", "allowed_hosts = [3]", "allowed_hosts = \"papers\""}) {
+    directory.write("widenet.toml", text);
+    const Outcome outcome =
+        run_program("widenet", {"serve", "--config", "widenet.toml"}, directory.path());
+    EXPECT_EQ(outcome.exit_code, 1) << text;
+    EXPECT_NE(outcome.err.find("widenet.toml"), std::string::npos) << text << ": " << outcome.err;
+    EXPECT_FALSE(std::filesystem::exists(directory.path() / "widenet-data")) << text;
+  }
+}
+
 }  // namespace
 }  // namespace widenet::testing
