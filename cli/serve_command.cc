@@ -52,8 +52,8 @@ void read_config(const CLI::App& verb, ServeOptions& options) {
     return number.has_value() && *number >= 0 && *number <= 65535;
   };
   const auto are_names = [](const toml::node& value) {
-    return value.is_array() && (value.as_array()->empty() ||
-                                value.as_array()->is_homogeneous(toml::node_type::string));
+    return value.is_array() &&
+           (value.as_array()->empty() || value.as_array()->is_homogeneous(toml::node_type::string));
   };
   for (const auto& [key, value] : config) {
     const std::string_view name = key.str();
@@ -73,7 +73,8 @@ void read_config(const CLI::App& verb, ServeOptions& options) {
       }
     } else {
       throw CommandError("cannot use the configuration in \"" + options.config.string() + "\": \"" +
-                         std::string(name) + "\" is not a setting, or its value is not one it can have");
+                         std::string(name) +
+                         "\" is not a setting, or its value is not one it can have");
     }
   }
 }

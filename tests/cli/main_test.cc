@@ -30,8 +30,9 @@ TEST(MainTest, WrongUsageIsTwoWithOneLineOnStderr) {
 
 TEST(MainTest, ConfigurationThatCannotBeUsedIsRefusedBeforeAnythingIsOpened) {
   const ScratchDirectory directory;
-  for (const char* text : {"prot = 8080", "port = 99999", "port = -1", "port = \"8080\"", "port = [",
-                           "host = 7", "allowed_hosts = [3]", "allowed_hosts = \"papers\""}) {
+  for (const char* text :
+       {"prot = 8080", "port = 99999", "port = -1", "port = \"8080\"", "port = [", "host = 7",
+        "allowed_hosts = [3]", "allowed_hosts = \"papers\""}) {
     directory.write("widenet.toml", text);
     const Outcome outcome =
         run_program("widenet", {"serve", "--config", "widenet.toml"}, directory.path());

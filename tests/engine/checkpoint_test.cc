@@ -254,7 +254,8 @@ TEST_F(InventoryTest, ATiedHeadIsNoTensorOfItsOwn) {
   ModelConfig tied = config_;
   tied.ties_head = true;
   const std::vector<TensorSpec> tensors = test::v4_tensors(tied, Storage::published);
-  EXPECT_TRUE(contains(refusal(tensors), "\"head.weight\" is missing"));  // of config_, which has one
+  EXPECT_TRUE(
+      contains(refusal(tensors), "\"head.weight\" is missing"));  // of config_, which has one
   const Checkpoint checkpoint = Checkpoint::open(dir_.path());
   validate_inventory(tied, checkpoint);
   const ModelWeights weights = resolve_weights(tied, checkpoint);

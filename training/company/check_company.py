@@ -138,9 +138,9 @@ def main():
     n_documents = check_tree(root)
     texts = {p.relative_to(root).as_posix(): READERS.get(p.suffix, plain_text)(p) for p in sorted((root / "documents").rglob("*")) if p.is_file()}
     check_invented(texts)
-    sets = {name: [json.loads(line) for line in (root / name).read_text().splitlines()] for name in ("questions.jsonl", "absent.jsonl")}
+    sets = {name: [json.loads(line) for line in (root / name).read_text().splitlines()] for name in ("questions.jsonl", "absent.jsonl", "paraphrases.jsonl")}
     rows = sets["questions.jsonl"] + sets["absent.jsonl"]
-    check_questions(rows, texts)
+    check_questions(rows + sets["paraphrases.jsonl"], texts)
     unanswerable = [r for r in rows if not r["answerable"]]
     near = sum(r["kind"] == "near_miss" for r in unanswerable)
     expect(sum(r["answerable"] for r in sets["questions.jsonl"]) >= 65 and len(sets["questions.jsonl"]) >= 80, "too few questions")
