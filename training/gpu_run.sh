@@ -3,11 +3,12 @@
 #
 #   on the machine with the data       training/gpu_run.sh prepare DATA_DIR     the corpus, in a few minutes
 #   on the GPU machine, from the root  training/gpu_run.sh smoke                four steps of every stage, with speeds
-#                                      training/gpu_run.sh train                again and again until it says progress 1
+#                                      training/gpu_run.sh train [MINUTES]      again and again until it says progress 1
 #                                      training/gpu_run.sh export DIR           weights and log into DIR
 #
 # State lies in training/work/nano on the GPU machine.  On a fresh machine, `train` begins from the
-# weights in $START_FROM (say models/nano) if that is set, else from nothing.
+# weights in $START_FROM (say models/nano) if that is set, else from nothing.  $TOTAL_MINUTES shortens the
+# recipe's schedule, so that its end, with small steps and rounded weights, falls within the time there is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -42,7 +43,7 @@ case ${1:-} in
     rm -f $corpus/haystack.u16
     du -sh $corpus ;;
   smoke)   launch --smoke ;;
-  train)   launch --minutes "${2:-8}" --save-every 4 ${START_FROM:+--start-from "$START_FROM"} ;;
+  train)   launch --minutes "${2:-8}" --save-every 4 ${TOTAL_MINUTES:+--total-minutes "$TOTAL_MINUTES"} ${START_FROM:+--start-from "$START_FROM"} ;;
   export)
     $python training/export.py $recipe --out "$2/nano"
     cp training/work/nano/log.jsonl "$2/nano/" ;;

@@ -259,6 +259,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("recipe")
     parser.add_argument("--minutes", type=float, default=9, help="stop, with the state saved, after so long")
+    parser.add_argument("--total-minutes", type=float, help="instead of the recipe's: to end the schedule within the time that is left")
     parser.add_argument("--start-from", help="an exported model, where there is no state yet")
     parser.add_argument("--smoke", action="store_true", help="a few steps of every stage; nothing is saved")
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches")
@@ -266,7 +267,7 @@ def main():
     arguments = parser.parse_args()
     started = time.time()
     recipe = tomllib.loads(pathlib.Path(arguments.recipe).read_text())
-    recipe |= {"smoke": arguments.smoke, "start_from": arguments.start_from}
+    recipe |= {"smoke": arguments.smoke, "start_from": arguments.start_from, "minutes": arguments.total_minutes or recipe["minutes"]}
     batches = Batches(recipe, arguments.workers)
     device = torch.device("cpu")
     if torch.cuda.is_available():
