@@ -12,7 +12,7 @@
 #include "base/utf8.h"
 #include "eval/evaluation_log.h"
 #include "eval/qa.h"
-#include "eval/tasks/random.h"
+#include "eval/statistics.h"
 
 namespace widenet::eval {
 namespace {
@@ -124,29 +124,6 @@ double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// How sure a mean of paired differences is.
-nlohmann::json bootstrap(const std::vector<double>& differences, const RetrievalOptions& options) {
-  std::vector<double> means;
-  Random random(options.seed);
-  const auto n = std::ssize(differences);
-  for (int64_t i = 0; i < options.resamples && n > 0; ++i) {
-    double sum = 0;
-    for (int64_t j = 0; j < n; ++j) sum += differences[static_cast<size_t>(random.below(n))];
-    means.push_back(sum / static_cast<double>(n));
-  }
-  if (means.empty()) return nullptr;
-  std::sort(means.begin(), means.end());
-  const auto at = [&](double share) {
-    return means[static_cast<size_t>(share * static_cast<double>(means.size() - 1))];
-  };
-  const auto n_below = std::count_if(means.begin(), means.end(), [](double m) { return m <= 0; });
-  const double below = static_cast<double>(n_below) / static_cast<double>(means.size());
-  return {{"mean", mean(differences)},
-          {"low", at(0.025)},
-          {"high", at(0.975)},
-          {"p", std::min(1.0, 2 * std::min(below, 1 - below))}};
-}
-
 }  // namespace
 
 nlohmann::json run_retrieval(const store::Store& store,
@@ -184,11 +161,13 @@ nlohmann::json run_retrieval(const store::Store& store,
   for (const auto& [name, values] : recalls) {
     lists[name] = {{"recall", mean(values)}, {"first", mean(firsts[name])}};
   }
+  const PairedDifference sure = paired_difference(differences, options.resamples, options.seed);
   return {{"limit", options.limit},
           {"questions", differences.size()},
           {"without_gold", without_gold},
           {"lists", lists},
-          {"fused_minus_lexical", bootstrap(differences, options)},
+          {"fused_minus_lexical",
+           {{"mean", sure.mean}, {"low", sure.low}, {"high", sure.high}, {"p", sure.p}}},
           {"items", items}};
 }
 

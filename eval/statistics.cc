@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <sstream>
+
+#include "eval/tasks/random.h"
 
 namespace widenet::eval {
 namespace {
@@ -39,6 +42,35 @@ double Share::low() const {
 
 double Share::high() const {
   return wilson(*this, 1);
+}
+
+PairedDifference paired_difference(const std::vector<double>& differences,
+                                   int64_t resamples,
+                                   uint64_t seed) {
+  const auto n = std::ssize(differences);
+  if (n == 0 || resamples == 0) return {};
+  std::vector<double> means;
+  Random random(seed);
+  for (int64_t i = 0; i < resamples; ++i) {
+    double sum = 0;
+    for (int64_t j = 0; j < n; ++j) sum += differences[static_cast<size_t>(random.below(n))];
+    means.push_back(sum / static_cast<double>(n));
+  }
+  std::sort(means.begin(), means.end());
+  const auto at = [&](double share) {
+    return means[static_cast<size_t>(share * static_cast<double>(means.size() - 1))];
+  };
+  const auto share_of = [&](auto is_counted) {
+    return static_cast<double>(std::count_if(means.begin(), means.end(), is_counted)) /
+           static_cast<double>(means.size());
+  };
+  const double not_above = share_of([](double m) { return m <= 0; });
+  const double not_below = share_of([](double m) { return m >= 0; });
+  return {
+      .mean = std::accumulate(differences.begin(), differences.end(), 0.0) / static_cast<double>(n),
+      .low = at(0.025),
+      .high = at(0.975),
+      .p = std::min(1.0, 2 * std::min(not_above, not_below))};
 }
 
 std::string normalised(std::string_view text) {

@@ -21,6 +21,18 @@ struct Share {
   void add(bool is_hit) { ++tries, hits += is_hit; }
 };
 
+// How sure the mean of paired differences is: the interval that holds 95% of the means of resamples
+// (bootstrap), and twice the share of them on nought's other side, or on nought.
+struct PairedDifference {
+  double mean = 0;
+  double low = 0;
+  double high = 0;
+  double p = 1;
+};
+PairedDifference paired_difference(const std::vector<double>& differences,
+                                   int64_t resamples,
+                                   uint64_t seed);
+
 // As SQuAD normalises: lower case, no punctuation, no articles, single blanks.  Digits keep the
 // points and commas between them.
 std::string normalised(std::string_view text);

@@ -19,6 +19,22 @@ TEST(ShareTest, IntervalIsWilsons) {
   EXPECT_EQ(none.high(), 1);
 }
 
+TEST(PairedDifferenceTest, IsSureOfWhatIsAlwaysSoAndOfNothingWhereNothingDiffers) {
+  const PairedDifference none = paired_difference({0, 0, 0, 0}, 1000, 1);
+  EXPECT_EQ(none.mean, 0);
+  EXPECT_EQ(none.p, 1);
+  const PairedDifference always = paired_difference({1, 1, 1, 1}, 1000, 1);
+  EXPECT_EQ(always.low, 1);
+  EXPECT_EQ(always.high, 1);
+  EXPECT_EQ(always.p, 0);
+  // One question of four differs: three of four resamples hold it at least once (1 - 0.75^4 =
+  // 0.684), the others are nought, and count against it.
+  const PairedDifference once = paired_difference({0, 1, 0, 0}, 10'000, 1);
+  EXPECT_NEAR(once.p, 2 * (1 - 0.6836), 0.03);
+  EXPECT_EQ(once.low, 0);
+  EXPECT_EQ(paired_difference({}, 1000, 1).p, 1);
+}
+
 TEST(ScoringTest, CaseArticlesAndPunctuationDoNotCountAndNumbersStayWhole) {
   EXPECT_EQ(normalised("The  Rent, is: EUR 4,200.50!"), "rent is eur 4,200.50");
   EXPECT_TRUE(is_exact("4,200 euros.", {"the 4,200 Euros"}));

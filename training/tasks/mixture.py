@@ -42,7 +42,7 @@ class Haystack:
         """Lower-case words for keys, the same ones each time."""
         if self.words is None:
             text = self.tokenizer.decode(self.ids[:600_000])
-            found = sorted({w for w in text.split() if w.isalpha() and w.islower() and 3 < len(w) < 11} - needles.RESERVED)
+            found = sorted({w for w in text.split() if w.isalpha() and w.islower() and 3 < len(w) < 11} - needles.reserved_words())
             self.words = random.Random(3).sample(found, min(count, len(found)))
         return self.words
 

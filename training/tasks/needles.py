@@ -1,4 +1,5 @@
 """Needles dropped into running text, and cloze copies of the text itself."""
+import pathlib
 import re
 
 from tasks import values as v
@@ -32,9 +33,12 @@ ATTRIBUTES = ["access code", "balance", "badge number", "call sign", "colour", "
               "target", "tariff", "threshold", "ticket priority", "token", "voucher", "weight"]
 TITLES = ["Aunt", "Brother", "Chief", "Count", "Doctor", "Dame", "General", "Judge", "King", "Lady", "Miss", "Mister", "Mother", "Nurse", "Pastor",
           "Professor", "Queen", "Saint", "Sergeant", "Sister", "Uncle", "Young"]
-# Words of the evaluation's needles, which training must not know: self_test.py compares.
-RESERVED = set("""velvet thunder juniper marzipan saffron gondola pebble walrus trumpet cinnamon meadow falcon pumpkin glacier tambourine
-hazel otter crumpet bonfire parsnip lullaby quince bagpipe heron""".split())
+
+
+def reserved_words():
+    """Words of the evaluation's needles, which training must not know."""
+    evaluation = (pathlib.Path(__file__).parents[2] / "eval/tasks/niah.cc").read_text()
+    return set(re.findall(r'"(\w+)"', re.search(r"kWords = \{(.*?)\};", evaluation, re.S).group(1)))
 
 
 def capital(text):
