@@ -79,7 +79,7 @@ def goods(r):
 
 def site(r):
     city = r.choice(v.CITIES)
-    what = r.choice(("plant", "site", "depot", "warehouse", "branch", "office", "works", "yard", "laboratory", "shop"))
+    what = r.choice(("plant", "site", "store", "warehouse", "branch", "office", "works", "yard", "laboratory", "shop"))
     return named("the ", r.choice((f"{city} {what}", f"{what} in {city}", f"{r.choice(v.STREETS)} Street {what}")), what)
 
 
