@@ -222,7 +222,6 @@ std::string format_retrieval(const nlohmann::json& results) {
             percent(list.at("recall")) + percent(list.at("first")) + "\n";
   }
   const auto& difference = results.at("fused_minus_lexical");
-  if (difference.is_null()) return text;
   char line[160];
   std::snprintf(line, sizeof line,
                 "  fused - lexical %+.1f points, 95%% between %+.1f and %+.1f, p = %.4f\n",

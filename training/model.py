@@ -421,17 +421,18 @@ class Attention(nn.Module):
         return torch.matmul(q, keys.transpose(2, 3))
 
 
-@fused
-def gated(gate_and_up, limit):
+def swiglu(gate_and_up, limit):
     gate, up = gate_and_up.float().chunk(2, -1)
     return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)
+
+
+gated = fused(swiglu)
 
 
 @fused
 def weighed(gate_and_up, weights, limit):
     """The experts' activations [T, experts, width] times their weights [T, experts], as the second product takes them."""
-    gate, up = gate_and_up.float().chunk(2, -1)
-    return (F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit) * weights.unsqueeze(-1)).to(gate_and_up.dtype)
+    return (swiglu(gate_and_up, limit) * weights.unsqueeze(-1)).to(gate_and_up.dtype)
 
 
 class MixtureOfExperts(nn.Module):
