@@ -87,7 +87,7 @@ class Trainer:
         torch.manual_seed(recipe["seed"])
         self.model = v4.Model(v4.Config(ROOT / recipe["architecture"])).to(device).train()
         self.muon, self.adam = optimiser.split(self.model, recipe["lr_muon"], recipe["lr_adam"])
-        self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self.step, self.warm_from, self.tokens, self.seconds = 0, 0, 0, 0.0
         self.work = ROOT / recipe["work"]
         self.work.mkdir(parents=True, exist_ok=True)
         self.state_path = self.work / "state.pt"
@@ -96,8 +96,18 @@ class Trainer:
         if self.state_path.exists():
             self.load()
         elif recipe["start_from"]:
-            export.load_into(self.model, ROOT / recipe["start_from"])
-            self.log(event=f"weights of {recipe['start_from']}")
+            self.start_from(ROOT / recipe["start_from"])
+
+    def start_from(self, folder):
+        """The weights of an exported model, and its place in the schedule where its log tells it."""
+        export.load_into(self.model, folder)
+        log = folder / "log.jsonl"
+        if log.exists():
+            last = json.loads(log.read_text().splitlines()[-1])
+            self.step, self.tokens, self.seconds = last["step"], last["tokens"], float(last["seconds"])
+            (self.work / "log.jsonl").write_text(log.read_text())
+        self.warm_from = self.step  # the optimisers know nothing yet
+        self.log(event="weights taken over")
 
     def load(self):
         state = torch.load(self.state_path, map_location="cpu")
@@ -105,6 +115,7 @@ class Trainer:
         self.muon.load_state_dict(state["muon"])
         self.adam.load_state_dict(state["adam"])
         self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        self.warm_from = state["warm_from"]
         self.log(event="resumed")
 
     def save(self):
@@ -112,7 +123,7 @@ class Trainer:
             return
         temporary = self.state_path.with_suffix(".new")
         torch.save({"model": self.model.state_dict(), "muon": self.muon.state_dict(), "adam": self.adam.state_dict(),
-                    "step": self.step, "tokens": self.tokens, "seconds": self.seconds}, temporary)
+                    "step": self.step, "warm_from": self.warm_from, "tokens": self.tokens, "seconds": self.seconds}, temporary)
         temporary.rename(self.state_path)
 
     def log(self, **figures):
@@ -136,7 +147,7 @@ class Trainer:
         return self.recipe["stage"][-1]
 
     def set_learning_rates(self):
-        warm = min(1.0, (self.step + 1) / self.recipe["warmup_steps"])
+        warm = min(1.0, (self.step - self.warm_from + 1) / self.recipe["warmup_steps"])
         decay_from = self.recipe["decay_from"]
         decay = max(self.recipe["lr_floor"], 1 - max(0.0, self.progress - decay_from) / (1 - decay_from))
         for optimizer, rate in ((self.muon, self.recipe["lr_muon"]), (self.adam, self.recipe["lr_adam"])):
@@ -149,28 +160,28 @@ class Trainer:
         attending = v4.Attending(sparse=stage["sparse"], train_index=stage["train_index"], chunk=stage.get("chunk", 0),
                                  gather_above=stage.get("gather_above", 8192), remember=stage.get("remember", True))
         keep = self.recipe["text_keep"]
-        is_text = weights < 1
+        is_text, is_answer = weights < 1, weights == 1
         weights = torch.where(is_text & (torch.rand_like(weights) >= keep), torch.zeros_like(weights), weights)
         weights = torch.where(is_text, weights / keep, weights)
 
         streams, index_loss = self.model.streams(ids, mode, attending)
-        ce, right, answers = self.cross_entropy(self.model.hidden(streams), ids, weights, ahead=1)
+        ce, right, answers = self.cross_entropy(self.model.hidden(streams), ids, weights, is_answer, ahead=1)
         total = ce[0] + self.recipe["index_weight"] * index_loss
         figures = dict(answer=ce[1], text=ce[2], right=right, index=index_loss)
         if self.progress >= self.recipe["mtp_from"]:
             rows = max(1, round(ids.shape[0] * self.recipe["mtp_share"]))
             drafted = self.model.drafted(streams[:rows], ids[:rows], mode, attending)
-            mtp, figures["drafted"], _ = self.cross_entropy(drafted, ids[:rows], weights[:rows], ahead=2)
+            mtp, figures["drafted"], _ = self.cross_entropy(drafted, ids[:rows], weights[:rows], is_answer[:rows], ahead=2)
             total = total + self.recipe["mtp_weight"] * mtp[0]
         return total, figures
 
-    def cross_entropy(self, hidden, ids, weights, ahead):
+    def cross_entropy(self, hidden, ids, weights, is_answer, ahead):
         """((weighted mean, mean over answers, mean over text), share of answer tokens right, which are answers)"""
         targets, weights = ids[:, ahead:].flatten(), weights[:, ahead:].flatten()
         at = weights.nonzero().squeeze(1)
         logits = self.model.head(hidden[:, :-ahead].flatten(0, 1)[at]).float()
         ce, weights, targets = F.cross_entropy(logits, targets[at], reduction="none"), weights[at], targets[at]
-        answers = weights == 1
+        answers = is_answer[:, ahead:].flatten()[at]
         mean = lambda values, mask: (values.detach() * mask).sum() / mask.sum().clamp(min=1)
         with torch.no_grad():
             right = mean((logits.argmax(-1) == targets).float(), answers)
