@@ -15,8 +15,7 @@
 namespace widenet::engine {
 namespace {
 
-const std::filesystem::path kGolden =
-    std::filesystem::path(WN_TESTS_DIR) / "golden" / "flash-tiny-quantised";
+const std::filesystem::path kGolden = WN_GOLDEN_CHECKPOINT;
 
 std::unique_ptr<Engine> load(Numerics numerics, const std::string& backend = "", int threads = 0) {
   return Engine::load(

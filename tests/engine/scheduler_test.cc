@@ -20,7 +20,7 @@ namespace {
 class SchedulerTest : public testing::Test {
  protected:
   SchedulerTest() {
-    const auto golden = std::filesystem::path(WN_TESTS_DIR) / "golden" / "flash-tiny-quantised";
+    const std::filesystem::path golden = WN_GOLDEN_CHECKPOINT;
     for (const char* name : {"config.json", "model.safetensors"}) {
       std::filesystem::create_symlink(golden / name, directory_.path() / name);
     }

@@ -64,7 +64,7 @@ std::string byte_tokenizer_json() {
 }
 
 void make_tiny_model(const std::filesystem::path& folder) {
-  const std::filesystem::path golden = WN_TESTS_DIR "/golden/flash-tiny-quantised";
+  const std::filesystem::path golden = WN_GOLDEN_CHECKPOINT;
   std::filesystem::create_directories(folder);
   for (const char* file : {"config.json", "model.safetensors"}) {
     std::filesystem::create_symlink(golden / file, folder / file);
