@@ -162,7 +162,7 @@ class Trainer:
         keep = self.recipe["text_keep"]
         is_text, is_answer = weights < 1, weights == 1
         weights = torch.where(is_text & (torch.rand_like(weights) >= keep), torch.zeros_like(weights), weights)
-        weights = torch.where(is_text, weights / keep, weights)
+        weights = torch.where(is_text, weights * stage.get("text_weight", 1.0) / keep, weights)
 
         streams, index_loss = self.model.streams(ids, mode, attending)
         ce, right, answers = self.cross_entropy(self.model.hidden(streams), ids, weights, is_answer, ahead=1)

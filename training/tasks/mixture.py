@@ -38,10 +38,11 @@ class Haystack:
     def is_break(self, token):
         return b"\n" in self.tokenizer.bytes_of[token]
 
-    def common_words(self, count=6000):
-        """Lower-case words for keys, the same ones each time."""
+    def common_words(self, count=30_000):
+        """Lower-case words for keys, from all over the text, the same ones each time."""
         if self.words is None:
-            text = self.tokenizer.decode(self.ids[:600_000])
+            starts = range(0, max(1, len(self.ids) - 20_000), max(1, len(self.ids) // 80))
+            text = " ".join(self.tokenizer.decode(self.ids[start:start + 20_000]) for start in starts)
             found = sorted({w for w in text.split() if w.isalpha() and w.islower() and 3 < len(w) < 11} - needles.reserved_words())
             self.words = random.Random(3).sample(found, min(count, len(found)))
         return self.words
