@@ -19,7 +19,7 @@ import model as v4
 import train
 from tasks import relations
 
-KINDS = ("lookups", "tables", "needles", "clozes", "meanings")  # meanings: of facts that training never shows
+KINDS = ("lookups", "tables", "needles", "clozes", "gaps", "meanings")  # meanings: of facts that training never shows
 HELD_OUT_SEED = 900_000_000
 
 

@@ -16,7 +16,7 @@ import model as v4
 import numerics
 import safetensors_file as st
 import tokenizer as bpe
-from tasks import needles, prompt, prose, records, relations
+from tasks import gaps, needles, prompt, prose, records, relations, values
 from tasks.mixture import Mixture
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -158,6 +158,22 @@ class TasksTest(unittest.TestCase):
             for turn in facts.turns():
                 self.assertIn(turn.evidence[0], document.passages[0])
                 self.assertIn(turn.answer, turn.evidence[0])
+
+    def test_a_gap_is_answered_by_its_sentence_and_not_by_its_question(self):
+        r, made = random.Random(4), []
+        sentences = ["The clerk wrote a short letter to the harbour office before noon.", "Old maps were kept in the tower until the fire of 1702.",
+                     "Nobody had seen the second key since Peter Holm left the village, and the door stayed shut."]
+        stem = lambda word: (word[:-2], "ed") if word.endswith("ed") else (None, "")
+        for _ in range(600):
+            found = gaps.gap(r, r.choice(sentences), lambda: values.mixed_code(r), stem)
+            if found:
+                sentence, turn = found
+                made.append(turn.question)
+                self.assertEqual(turn.evidence, [sentence])
+                self.assertEqual(sentence.count(turn.answer), 1)
+                self.assertNotIn(f" {turn.answer.lower()} ", turn.question.lower())
+        self.assertGreater(len(set(made)), 200)
+        self.assertTrue(any(question.startswith("What did the clerk write ") for question in made))
 
     def test_the_prompt_is_the_products(self):
         header = (ROOT / "answer/prompt.h").read_text()

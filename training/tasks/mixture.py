@@ -2,10 +2,11 @@
 import lzma
 import pathlib
 import random
+import re
 
 import numpy
 
-from tasks import needles, prose, reading, records, relations
+from tasks import gaps, needles, prose, reading, records, relations
 from tasks import values as v
 from tasks.prompt import WEIGHT_TEXT, Document, Turn, conversation, labels
 
@@ -184,6 +185,30 @@ class Mixture:
             made.append((Document(self.title(r, ids), [text]), turns, None))
             budget -= len(ids) + 20
         return self.converse(r, length, made) if any(turns for _, turns, _ in made) else None
+
+    def gaps(self, r, length):
+        """Running text with words of some sentences exchanged, asked for by the rest of their sentences."""
+        budget, made, words = int((min(length, r.choice((400, 1200, 4000, length))) - SYSTEM_TOKENS) * r.uniform(0.4, 0.75)), [], self.haystack.common_words()
+        while budget > 60:
+            ids = self.haystack.cut(r, int(min(budget, r.choice((300, 800, 3000)))))
+            text, turns = self.tokenizer.decode(ids), []
+            found = [s for s in re.findall(r"(?:(?<=\s)|^)[A-Z][^.!?\n]{30,220}[.](?=\s|$)", text) if '"' not in s and text.count(s) == 1]
+            for sentence in r.sample(found, min(len(found), 1 + len(ids) // 200)):
+                made_of_it = gaps.gap(r, sentence, lambda: needles.value(r, words), self.paraphraser.stem)
+                if made_of_it:
+                    text = text.replace(sentence, made_of_it[0], 1)
+                    turns.append(made_of_it[1])
+            made.append((Document(self.title(r, ids), [text]), self.reworded(r, turns), None))
+            budget -= len(ids) + 20
+        return self.converse(r, length, made, absent=lambda: self.gap_elsewhere(r)) if any(turns for _, turns, _ in made) else None
+
+    def gap_elsewhere(self, r):
+        """A question about a sentence that the documents lack."""
+        for _ in range(20):
+            made = gaps.gap(r, self.sentence(r), lambda: "x", self.paraphraser.stem)
+            if made:
+                return Turn(made[1].question, [])
+        return Turn("What was decided elsewhere?", [])
 
     def needles(self, r, length):
         """Sentences dropped into running text, one or several documents."""

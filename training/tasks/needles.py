@@ -71,7 +71,7 @@ def value(r, words):
     if style < 0.4:
         return v.number(r, 3, 8)
     if style < 0.75:
-        return r.choice((some_words(r, words, (1, 2)), f"{r.choice(words)} {v.number(r, 2, 4)}", v.model(r), v.token(r)))
+        return r.choice((some_words(r, words, (1, 2)), f"{r.choice(words)} {v.number(r, 2, 4)}", v.model(r), v.token(r), v.mixed_code(r)))
     return v.anything(r)
 
 

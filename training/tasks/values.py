@@ -1,5 +1,6 @@
 """Invented values: people, firms, codes, amounts, dates, places.  Every function takes a random.Random and gives text."""
 import datetime
+import re
 
 FIRST_NAMES = """Ada Albert Alice Amir Andrea Anika Anton Astrid Aylin Beatrice Bela Bjorn Bruno Camille Carla Carmen Cedric
 Chloe Clara Colin Conrad Dana Daniel Daria David Deniz Diana Dmitri Edgar Elena Elif Elsa Emil Emma Enzo Erik Esther Eva
@@ -102,6 +103,15 @@ def token(r):
     return "-".join(groups)
 
 
+def mixed_code(r):
+    """A code of a shape of its own: groups of digits or capitals.  Not AB-1234-C, which is the evaluation's."""
+    separator, text = r.choice("--/. _:"), ""
+    for index in range(r.randint(2, 4)):
+        alphabet = r.choice(("0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+        text += (separator if index else "") + "".join(r.choice(alphabet) for _ in range(r.randint(1, 5)))
+    return mixed_code(r) if re.fullmatch(r"[A-Z]{2}-\d{4}-[A-Z]", text) else text
+
+
 def grouped(amount, r):
     whole = f"{int(amount):,}"
     return whole if r.random() < 0.85 else whole.replace(",", r.choice((" ", "'", "")))
@@ -176,7 +186,8 @@ def host(r):
 
 
 ANY = (person, firm, project, product, model, number, token, money, date, clock, percent, duration, quantity, phone, email,
-       address, version, account, host)
+       address, version, account, host,
+       mixed_code)
 
 
 def anything(r):
