@@ -12,6 +12,20 @@ KvState make_kv_state(const ModelConfig& config, const KvLayouts& layouts) {
   return state;
 }
 
+KvBytes stored_bytes(const KvState& state) {
+  const auto tail_bytes = [](const CompressorTail& tail) {
+    return static_cast<int64_t>((tail.values.size() + tail.gates.size()) * sizeof(float));
+  };
+  KvBytes bytes;
+  for (const LayerState& layer : state.layers) {
+    bytes.rings += static_cast<int64_t>(layer.ring.size());
+    bytes.entries += static_cast<int64_t>(layer.entries.size());
+    bytes.index_keys += static_cast<int64_t>(layer.index_keys.size());
+    bytes.tails += tail_bytes(layer.tail) + tail_bytes(layer.index_tail);
+  }
+  return bytes;
+}
+
 KvSnapshot take_snapshot(const KvState& state) {
   KvSnapshot snapshot;
   snapshot.n_tokens = state.n_tokens;

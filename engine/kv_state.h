@@ -43,6 +43,18 @@ struct KvLayouts {
 
 KvState make_kv_state(const ModelConfig& config, const KvLayouts& layouts);
 
+// Bytes of the rows themselves, all layers together, without what containers add.
+struct KvBytes {
+  int64_t rings = 0;    // whole from the first token on
+  int64_t entries = 0;  // compressed, or (V3.2) one for each position
+  int64_t index_keys = 0;
+  int64_t tails = 0;  // float32; they come and go with the length, and do not grow
+
+  int64_t total() const { return rings + entries + index_keys + tails; }
+};
+
+KvBytes stored_bytes(const KvState& state);
+
 // A moment of a timeline.  Append-only rows are not copied: they stay valid in the state itself
 // until it is taken back to before this moment.
 struct KvSnapshot {

@@ -17,6 +17,7 @@ class ModelSession final : public Session {
   SyncResult sync(std::span<const TokenId> tokens, const SyncOptions& options) override;
   std::span<const float> logits() const override { return logits_; }
   std::span<const TokenId> tokens() const override { return tokens_; }
+  const KvState& state() const { return state_; }
 
  private:
   struct Snapshot {
