@@ -53,6 +53,7 @@ std::filesystem::path find_model(const ModelOptions& options);
 // Each verb is registered by its own file, X_command.cc: first those of both programs, then those
 // of widenet alone.
 void add_bench_command(CLI::App& app);
+void add_bench_kernels(CLI::App& bench);  // a verb of `bench`
 void add_generate_command(CLI::App& app);
 void add_logits_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
