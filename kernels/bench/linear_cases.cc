@@ -1,4 +1,5 @@
 // Linear layers: every weight format, for a prefill chunk (gemm) and for one token (gemv).
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -32,8 +33,8 @@ std::vector<uint8_t> random_elements(const Weight& w, Noise& noise) {
     std::memcpy(bytes.data(), values.data(), bytes.size());
     return bytes;
   }
-  std::vector<uint16_t> words;
-  for (const float value : values) words.push_back(float_to_bf16(value));
+  std::vector<uint16_t> words(values.size());
+  std::transform(values.begin(), values.end(), words.begin(), float_to_bf16);
   std::vector<uint8_t> bytes(words.size() * sizeof(uint16_t));
   std::memcpy(bytes.data(), words.data(), bytes.size());
   return bytes;

@@ -28,8 +28,8 @@ constexpr int64_t kReadStreams = 4;
 constexpr int64_t kReadStep = 256;  // bytes of a stream that are read before the next one's turn
 constexpr int64_t kReadUnit = kReadStreams * kReadStep;
 
-extern const RoofLoops kBaselineLoops;  // what every x86-64 processor has
-extern const RoofLoops kAvx2Loops;
-extern const RoofLoops kAvx512Loops;
+extern const RoofLoops baseline_loops;  // what every x86-64 processor has
+extern const RoofLoops avx2_loops;
+extern const RoofLoops avx512_loops;
 
 }  // namespace widenet::kernels::bench

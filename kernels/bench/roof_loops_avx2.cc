@@ -11,7 +11,7 @@ namespace {
 
 // Two multiply-adds a cycle of latency 4 or 5 need ten sums; sixteen registers hold twelve and
 // their operands.
-constexpr int kSums = 12;
+constexpr int64_t kSums = 12;
 
 float f32_fma(int64_t n_rounds) {
   const __m256 factor = _mm256_set1_ps(0.5f);
@@ -28,17 +28,17 @@ float f32_fma(int64_t n_rounds) {
 
 // Without VNNI: u8 x s8 to pairs in int16, pairs to int32, sum.  Eight sums leave registers for the
 // steps between.
-constexpr int kByteSums = 8;
+constexpr int64_t kByteSums = 8;
 
 float int8_dot(int64_t n_rounds) {
-  __m256i bytes = _mm256_set1_epi8(3);
+  // Volatile, so read anew: else the product is computed once, before the loop.
+  const volatile __m256i bytes = _mm256_set1_epi8(3);
   const __m256i factor = _mm256_set1_epi8(-5);
   const __m256i ones = _mm256_set1_epi16(1);
   __m256i sums[kByteSums];
   for (__m256i& sum : sums) sum = _mm256_setzero_si256();
   for (int64_t round = 0; round < n_rounds; ++round) {
     for (__m256i& sum : sums) {
-      asm volatile("" : "+x"(bytes));  // else the product is computed once, before the loop
       const __m256i pairs = _mm256_maddubs_epi16(bytes, factor);
       sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
     }
@@ -68,11 +68,11 @@ float read_streams(const uint8_t* data, int64_t n_bytes) {
 }  // namespace
 
 // There is no BF16 arithmetic: BF16 numbers are widened to float32.
-const RoofLoops kAvx2Loops = {
+const RoofLoops avx2_loops = {
     .name = "avx2",
-    .f32_fma = {f32_fma, 2 * 8 * kSums, "vfmadd ymm"},
-    .bf16_dot = {f32_fma, 2 * 8 * kSums, "vfmadd ymm"},
-    .int8_dot = {int8_dot, 2 * 32 * kByteSums, "vpmaddubsw ymm"},
+    .f32_fma = {f32_fma, kSums * 8 * 2, "vfmadd ymm"},
+    .bf16_dot = {f32_fma, kSums * 8 * 2, "vfmadd ymm"},
+    .int8_dot = {int8_dot, kByteSums * 32 * 2, "vpmaddubsw ymm"},
     .read = read_streams,
 };
 

@@ -12,7 +12,7 @@ namespace widenet::kernels::bench {
 namespace {
 
 // Two multiply-adds a cycle of latency up to 6 need twelve sums; thirty-two registers hold sixteen.
-constexpr int kSums = 16;
+constexpr int64_t kSums = 16;
 
 float f32_fma(int64_t n_rounds) {
   const __m512 factor = _mm512_set1_ps(0.5f);
@@ -71,11 +71,11 @@ float read_streams(const uint8_t* data, int64_t n_bytes) {
 
 }  // namespace
 
-const RoofLoops kAvx512Loops = {
+const RoofLoops avx512_loops = {
     .name = "avx512",
-    .f32_fma = {f32_fma, 2 * 16 * kSums, "vfmadd zmm"},
-    .bf16_dot = {bf16_dot, 2 * 32 * kSums, "vdpbf16ps zmm"},
-    .int8_dot = {int8_dot, 2 * 64 * kSums, "vpdpbusd zmm"},
+    .f32_fma = {f32_fma, kSums * 16 * 2, "vfmadd zmm"},
+    .bf16_dot = {bf16_dot, kSums * 32 * 2, "vdpbf16ps zmm"},
+    .int8_dot = {int8_dot, kSums * 64 * 2, "vpdpbusd zmm"},
     .read = read_streams,
 };
 

@@ -4,7 +4,7 @@
 namespace widenet::kernels::bench {
 namespace {
 
-constexpr int kSums = 32;  // eight vectors of SSE2: enough to hide an addition's latency
+constexpr int64_t kSums = 32;  // eight vectors of SSE2: enough to hide an addition's latency
 
 float f32_multiply_add(int64_t n_rounds) {
   float sums[kSums] = {};
@@ -18,10 +18,11 @@ float f32_multiply_add(int64_t n_rounds) {
 
 float int8_multiply_add(int64_t n_rounds) {
   uint32_t sums[kSums] = {};
-  uint32_t factor = 3;
+  // Volatile, so read anew: else the product is computed once, before the loop.
+  const volatile uint32_t factor = 3;
   for (int64_t round = 0; round < n_rounds; ++round) {
-    asm volatile("" : "+r"(factor));  // else the product is computed once, before the loop
-    for (uint32_t& sum : sums) sum += static_cast<uint8_t>(factor) * uint32_t{5};
+    const auto byte = static_cast<uint8_t>(factor);
+    for (uint32_t& sum : sums) sum += byte * uint32_t{5};
   }
   uint32_t total = 0;
   for (const uint32_t sum : sums) total += sum;
@@ -44,11 +45,11 @@ float read_streams(const uint8_t* data, int64_t n_bytes) {
 }  // namespace
 
 // There is no BF16 arithmetic: BF16 numbers are widened to float32.
-const RoofLoops kBaselineLoops = {
+const RoofLoops baseline_loops = {
     .name = "reference",
-    .f32_fma = {f32_multiply_add, 2 * kSums, "mulps, addps"},
-    .bf16_dot = {f32_multiply_add, 2 * kSums, "mulps, addps"},
-    .int8_dot = {int8_multiply_add, 2 * kSums, "int32 multiply, add"},
+    .f32_fma = {f32_multiply_add, kSums * 2, "mulps, addps"},
+    .bf16_dot = {f32_multiply_add, kSums * 2, "mulps, addps"},
+    .int8_dot = {int8_multiply_add, kSums * 2, "int32 multiply, add"},
     .read = read_streams,
 };
 

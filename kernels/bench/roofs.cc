@@ -64,10 +64,10 @@ double measure_read(Stream& stream, int64_t n_pieces, const RoofLoops& loops) {
 }  // namespace
 
 const RoofLoops& roof_loops() {
-  for (const RoofLoops* loops : {&kAvx512Loops, &kAvx2Loops}) {
+  for (const RoofLoops* loops : {&avx512_loops, &avx2_loops}) {
     if (find_backend(loops->name) != nullptr) return *loops;
   }
-  return kBaselineLoops;
+  return baseline_loops;
 }
 
 Roofs measure_roofs(Stream& stream, const RoofLoops& loops) {

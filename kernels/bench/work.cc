@@ -58,7 +58,8 @@ Work rms_norm_work(RowsShape x) {
 
 // log2(dim) butterflies; times the scale.
 Work hadamard_work(RowsShape x) {
-  return elementwise(x, std::bit_width(static_cast<uint64_t>(x.dim)) - 1 + 1);
+  const int log2_dim = std::countr_zero(static_cast<uint64_t>(x.dim));
+  return elementwise(x, log2_dim + 1);
 }
 
 // Gate's clamp, up's two; negate and exponential, 1 +, divide; times up, times the row's weight.
@@ -104,7 +105,7 @@ Work hc_mixes_work(StreamsShape x, int64_t sinkhorn_iters) {
   const int64_t n_mixes = (2 + m) * m;
   const int64_t n_normalisations = 2 * sinkhorn_iters - 1;
   const int64_t operations = 2 * n_mixes +  // times scale, plus base
-                             4 * 2 * m +    // sigmoids: negate, exponential, 1 +, divide
+                             8 * m +        // sigmoids: negate, exponential, 1 +, divide
                              2 * m +        // plus eps; times 2
                              6 * m * m +    // softmax: maximum, minus, exponential, sum, /, + eps
                              n_normalisations * (m * m + m + m * m);  // sum, + eps, divide

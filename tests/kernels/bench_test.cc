@@ -218,7 +218,7 @@ TEST(BenchReportTest, TableAndJsonHaveARowForEveryOperation) {
     table += "\n" + format_table_row(c, results.back());
   }
   const ThreadsReport run{roofs, cases, results};
-  const auto json = nlohmann::json::parse(format_json("avx2", kBaselineLoops, {&run, 1}));
+  const auto json = nlohmann::json::parse(format_json("avx2", baseline_loops, {&run, 1}));
   EXPECT_EQ(json["backend"], "avx2");
   EXPECT_EQ(json["runs"][0]["threads"], 1);
   EXPECT_EQ(json["runs"][0]["roofs"]["memory"], 4e10);
@@ -252,9 +252,9 @@ TEST(BenchReportTest, RatesAreInTheUnitOfTheBindingRoof) {
 TEST(BenchReportTest, RoofsSayWhenTheCoresWereBusyElsewhere) {
   Roofs roofs;
   roofs.cpu_share = 0.97;
-  EXPECT_EQ(format_roofs(roofs, kBaselineLoops).find("disturbed"), std::string::npos);
+  EXPECT_EQ(format_roofs(roofs, baseline_loops).find("disturbed"), std::string::npos);
   roofs.cpu_share = 0.6;
-  EXPECT_NE(format_roofs(roofs, kBaselineLoops).find(" 40% of"), std::string::npos);
+  EXPECT_NE(format_roofs(roofs, baseline_loops).find(" 40% of"), std::string::npos);
 }
 
 // No core has yet done more in a cycle than two multiply-adds on 64-byte registers, nor 8 GHz.
@@ -262,7 +262,7 @@ TEST(BenchReportTest, RoofsSayWhenTheCoresWereBusyElsewhere) {
 TEST(BenchRoofsTest, NoLoopIsFasterThanItsInstructionsAllow) {
   constexpr double kRegistersPerSecond = 2 * 8e9;
   Stream stream;
-  for (const RoofLoops* loops : {&kBaselineLoops, &roof_loops()}) {
+  for (const RoofLoops* loops : {&baseline_loops, &roof_loops()}) {
     const Roofs roofs = measure_roofs(stream, *loops);
     EXPECT_EQ(roofs.n_threads, 1);
     EXPECT_GT(roofs.cpu_share, 0.0);
