@@ -1,4 +1,5 @@
-// `widenet bench`: how fast the model reads and writes here, beside what the memory allows.
+// `widenet bench`: how fast the model reads and writes here, beside what the memory allows; and, in
+// bench_kernels_command.cc, how fast each kernel is.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -113,6 +114,7 @@ void add_bench_command(CLI::App& app) {
   };
   add("prefill", "Tokens read a second", run_prefill);
   add("decode", "Milliseconds a written token", run_decode);
+  add_bench_kernels(*verb);
 }
 
 }  // namespace widenet::cli

@@ -54,6 +54,7 @@ std::filesystem::path find_model(const ModelOptions& options);
 // of widenet alone.
 void add_bench_command(CLI::App& app);
 void add_cost_command(CLI::App& app);
+void add_bench_kernels(CLI::App& bench);  // a verb of `bench`
 void add_generate_command(CLI::App& app);
 void add_logits_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
