@@ -234,7 +234,7 @@ class Trainer:
         return stop or self.progress >= 1
 
     def smoke(self, batches):
-        """A few steps of every stage, the last one also quantised, with their speed: what may break shows at once."""
+        """A few steps of every stage, the last one also quantised, with their speed and where it goes: what may break shows at once."""
         done, total = 0.0, 60 * self.recipe["minutes"]
         for index, stage in enumerate(self.recipe["stage"]):
             middle = total * (done + stage["share"] / 2)
@@ -256,6 +256,13 @@ class Trainer:
                 peak = torch.cuda.max_memory_allocated() / 2 ** 30 if self.device.type == "cuda" else 0
                 self.log(event="smoke", length=stage["length"], quantised=quantised, first_seconds=round(seconds[0], 1),
                          tokens_a_second=round(stage["rows"] * stage["length"] * self.world / min(seconds)), peak_gib=round(peak, 1))
+                if self.device.type == "cuda" and self.rank == 0:
+                    with torch.profiler.profile() as profile:
+                        self.one_step(batches)
+                        torch.cuda.synchronize()
+                    print(profile.key_averages().table(sort_by="self_cuda_time_total", row_limit=25, max_name_column_width=60), flush=True)
+                elif self.device.type == "cuda":
+                    self.one_step(batches)
 
     def same_everywhere(self, *figures):
         """What rank 0 says: ranks that disagree on the time would part at a stage's end."""
