@@ -6,8 +6,8 @@ import { basename, join } from "node:path";
 import { openPage, startBrowser, startServer } from "./browser.mjs";
 
 const kRoot = new URL("../../", import.meta.url).pathname;
-const kFolders = ["contracts", "audits", "depots"];
-const question = process.argv[2] ?? "On which day did the flour deal with Brindlecote Mills begin?";
+const kFolders = ["contracts", "policies", "depots"];
+const question = process.argv[2] ?? "For how long are refrigerated lorries pre-cooled?";
 
 async function sampleFiles() {
   const files = [];
@@ -34,9 +34,12 @@ await page.getByLabel("Mode").selectOption("rag");
 await page.getByLabel("Question").fill(question);
 await page.getByRole("button", { name: "Ask", exact: true }).click();
 await page.locator(".turn .mode").waitFor({ timeout: 300_000 });
-const citation = page.locator(".citation, .passages button").first();
-if ((await page.locator(".citation").count()) === 0) await page.locator(".passages summary").click();
-await citation.click();
+if ((await page.locator(".citation").count()) > 0) {
+  await page.locator(".citation").first().click();
+} else {
+  await page.locator(".passages summary").click();
+  await page.locator(".passages button").first().click();
+}
 await page.locator("#viewer mark").waitFor({ timeout: 10_000 }).catch(() => {});
 await page.screenshot({ path: process.env.OUT ?? join(kRoot, "docs/page.png") });
 console.log(await page.locator(".turn").innerText());
