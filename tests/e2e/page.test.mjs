@@ -67,9 +67,8 @@ test("from an empty page to an answer, a passage in its document and a follow-up
   await page.close();
 });
 
-// A small model does not quote whatever it is asked; one that quotes nothing at all has no citation
-// to click, and the test says that it was skipped.
-test("a citation leads to its exact words in the document", async (t) => {
+// A small model does not quote whatever it is asked, so it is asked until it does.
+test("a citation leads to its exact words in the document", async () => {
   const { page, problems } = await openPage(browser.context, server.url);
   await page.getByLabel("Collection", { exact: true }).selectOption({ label: "Leases" });
   await documents(page).nth(1).waitFor();
@@ -86,7 +85,7 @@ test("a citation leads to its exact words in the document", async (t) => {
     await page.getByRole("button", { name: "New conversation" }).click();
     citation = null;
   }
-  if (citation === null) return t.skip("the model quoted nothing");
+  assert.ok(citation, "the model quotes the documents for one question of four");
   await citation.click();
   const mark = page.locator("#viewer mark");
   await mark.waitFor();
