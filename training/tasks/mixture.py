@@ -306,7 +306,7 @@ class Mixture:
         on_new_line = cut == 0 or b"\n" in self.tokenizer.bytes_of[ids[cut - 1]]
         return f"{line}\n" if on_new_line else f" {line}"
 
-    def converse(self, r, length, made, absent=None, absent_share=0.15):
+    def converse(self, r, length, made, absent=None, absent_share=0.25):
         """A conversation about the documents: all their turns in random order, some unanswerable ones among them."""
         turns = [turn for _, own, _ in made for turn in own]
         r.shuffle(turns)
