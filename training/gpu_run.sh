@@ -7,8 +7,9 @@
 #                                      training/gpu_run.sh export DIR           weights and log into DIR
 #
 # State lies in training/work/nano on the GPU machine.  On a fresh machine, `train` begins from the
-# weights in $START_FROM (say models/nano) if that is set, else from nothing.  $TOTAL_MINUTES shortens the
-# recipe's schedule, so that its end, with small steps and rounded weights, falls within the time there is.
+# weights in $START_FROM (say models/nano) if that is set, else from nothing.  $TOTAL_MINUTES stretches
+# or shortens the recipe's schedule, what was trained before included, so that its end, with small steps and
+# rounded weights, falls within the time there is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}

@@ -106,6 +106,8 @@ class Trainer:
             last = json.loads(log.read_text().splitlines()[-1])
             self.step, self.tokens, self.seconds = last["step"], last["tokens"], float(last["seconds"])
             (self.work / "log.jsonl").write_text(log.read_text())
+        if self.progress >= 1:
+            raise SystemExit(f"cannot go on from {folder}: its {self.seconds / 60:.1f} minutes are all of the schedule (give more with --total-minutes)")
         self.warm_from = self.step  # the optimisers know nothing yet
         self.log(event="weights taken over")
 

@@ -51,17 +51,18 @@ struct ModelShape {
   IndexLayout index_layout() const { return {index_dim, /*packed=*/true}; }
 };
 
-// A chunk of 512 tokens after 32K tokens: 8192 entries of a layer with ratio 4.
+// models/nano and V4-Flash, a chunk of 512 tokens after 32K: 8192 entries of a layer with ratio 4.
+// A test compares nano with its config.json.
 inline constexpr ModelShape kNano = {.name = "nano",
                                      .n_tokens = 512,
                                      .n_keys = 8192,
-                                     .dim = 128,
-                                     .n_heads = 4,
+                                     .dim = 384,
+                                     .n_heads = 8,
                                      .head_dim = 128,
-                                     .ffn_dim = 128,
-                                     .n_index_heads = 2,
+                                     .ffn_dim = 256,
+                                     .n_index_heads = 4,
                                      .index_topk = 128,
-                                     .n_experts = 8,
+                                     .n_experts = 6,
                                      .experts_per_token = 2};
 inline constexpr ModelShape kFlash = {.name = "flash",
                                       .n_tokens = 512,

@@ -1,6 +1,7 @@
 // What `widenet bench kernels` counts, that it leaves no operation out, and what it makes of times.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -32,6 +33,25 @@ void expect_work(const Work& work, int64_t bytes_read, int64_t bytes_written, in
   EXPECT_EQ(work.bytes_read, bytes_read);
   EXPECT_EQ(work.bytes_written, bytes_written);
   EXPECT_EQ(work.operations, operations);
+}
+
+// The shipped model may change its shape; what is measured as "nano" must follow.
+TEST(BenchCasesTest, NanoIsTheModelThatShips) {
+  std::ifstream file(WN_SOURCE_DIR "/models/nano/config.json");
+  const auto config = nlohmann::json::parse(file);
+  EXPECT_EQ(kNano.dim, config["hidden_size"]);
+  EXPECT_EQ(kNano.n_heads, config["num_attention_heads"]);
+  EXPECT_EQ(kNano.head_dim, config["head_dim"]);
+  EXPECT_EQ(kNano.rope_dim, config["qk_rope_head_dim"]);
+  EXPECT_EQ(kNano.window_length, config["sliding_window"]);
+  EXPECT_EQ(kNano.ffn_dim, config["moe_intermediate_size"]);
+  EXPECT_EQ(kNano.n_index_heads, config["index_n_heads"]);
+  EXPECT_EQ(kNano.index_dim, config["index_head_dim"]);
+  EXPECT_EQ(kNano.index_topk, config["index_topk"]);
+  EXPECT_EQ(kNano.n_experts, config["n_routed_experts"]);
+  EXPECT_EQ(kNano.experts_per_token, config["num_experts_per_tok"]);
+  EXPECT_EQ(kNano.n_streams, config["hc_mult"]);
+  EXPECT_EQ(kNano.sinkhorn_iters, config["hc_sinkhorn_iters"]);
 }
 
 // 3 tokens, 256 columns, 130 rows: the last of the two blocks of rows is a short one.
