@@ -106,8 +106,9 @@ void allow_computing_only() {
   const Filter filter = make_filter(SCMP_ACT_ERRNO(EPERM));
   add_rules(filter, SCMP_ACT_ALLOW, kComputing);
   // abort() signals its own thread.
-  const int error = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                     SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid())));
+  const scmp_arg_cmp own_process = {0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()), 0};
+  const int error =
+      seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, own_process);
   if (error != 0) fail("seccomp rule", -error);
   load(filter);
 }
@@ -163,8 +164,9 @@ void deny_what_tools_do_not_need() {
   add_rules(filter, SCMP_ACT_ERRNO(EPERM), kNotForTools);
   // clone3's flags cannot be inspected; the C library falls back to clone, whose flags can.
   add_rules(filter, SCMP_ACT_ERRNO(ENOSYS), {SCMP_SYS(clone3)});
-  const int error = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                                     SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
+  const scmp_arg_cmp new_user = {0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER};
+  const int error =
+      seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, new_user);
   if (error != 0) fail("seccomp rule", -error);
   load(filter);
 }

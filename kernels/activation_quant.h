@@ -12,7 +12,5 @@ namespace widenet::kernels {
 using QuantiseActivations = void(Stream&, Rows<const float> x, Rows<float> out);
 
 QuantiseActivations quantise_activations_reference;
-QuantiseActivations quantise_activations_avx2;
-QuantiseActivations quantise_activations_avx512;
 
 }  // namespace widenet::kernels

@@ -37,7 +37,5 @@ struct AttentionInputs {
 using Attention = void(Stream&, const AttentionInputs&, View<float, 3> out);
 
 Attention attention_reference;
-Attention attention_avx2;
-Attention attention_avx512;
 
 }  // namespace widenet::kernels

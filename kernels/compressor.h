@@ -23,8 +23,6 @@ struct CompressorInputs {
 using Compress = void(Stream&, const CompressorInputs&, Rows<float> out);
 
 Compress compress_reference;
-Compress compress_avx2;
-Compress compress_avx512;
 
 // gates[r] += position_embedding[(first_position + r) % ratio], [ratio, dim].
 void add_position_embedding(Rows<float> gates,

@@ -12,7 +12,5 @@ namespace widenet::kernels {
 using Hadamard = void(Stream&, Rows<float> x);
 
 Hadamard hadamard_reference;
-Hadamard hadamard_avx2;
-Hadamard hadamard_avx512;
 
 }  // namespace widenet::kernels

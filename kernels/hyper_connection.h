@@ -59,16 +59,8 @@ using HcExpand = void(Stream&,
                       View<float, 3> x);
 
 HcProject hc_project_reference;
-HcProject hc_project_avx2;
-HcProject hc_project_avx512;
 HcMixes hc_mixes_reference;
-HcMixes hc_mixes_avx2;
-HcMixes hc_mixes_avx512;
 HcCollapse hc_collapse_reference;
-HcCollapse hc_collapse_avx2;
-HcCollapse hc_collapse_avx512;
 HcExpand hc_expand_reference;
-HcExpand hc_expand_avx2;
-HcExpand hc_expand_avx512;
 
 }  // namespace widenet::kernels

@@ -46,7 +46,5 @@ struct IndexScoreInputs {
 using IndexScores = void(Stream&, const IndexScoreInputs&, View<float, 2> scores);
 
 IndexScores index_scores_reference;
-IndexScores index_scores_avx2;
-IndexScores index_scores_avx512;
 
 }  // namespace widenet::kernels

@@ -36,7 +36,5 @@ using UnpackKvRows = void(Stream&, const uint8_t* rows, const KvLayout&, Rows<fl
 
 PackKvRows pack_kv_rows_reference;
 UnpackKvRows unpack_kv_rows_reference;
-UnpackKvRows unpack_kv_rows_avx2;
-UnpackKvRows unpack_kv_rows_avx512;
 
 }  // namespace widenet::kernels

@@ -24,7 +24,5 @@ using Linear =
     void(Stream&, Rows<const float> x, const Weight& weight, LinearOptions, Rows<float> out);
 
 Linear linear_reference;
-Linear linear_avx2;
-Linear linear_avx512;
 
 }  // namespace widenet::kernels

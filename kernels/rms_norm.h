@@ -24,7 +24,5 @@ using RmsNorm =
     void(Stream&, Rows<const float> x, const float* weight, RmsNormOptions, Rows<float> out);
 
 RmsNorm rms_norm_reference;
-RmsNorm rms_norm_avx2;
-RmsNorm rms_norm_avx512;
 
 }  // namespace widenet::kernels

@@ -46,7 +46,5 @@ struct RopeOptions {
 using Rope = void(Stream&, View<const float, 3> table, RopeOptions, View<float, 3> x);
 
 Rope rope_reference;
-Rope rope_avx2;
-Rope rope_avx512;
 
 }  // namespace widenet::kernels

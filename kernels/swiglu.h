@@ -18,7 +18,5 @@ using Swiglu = void(
     Stream&, Rows<const float> gate, Rows<const float> up, const SwigluOptions&, Rows<float> out);
 
 Swiglu swiglu_reference;
-Swiglu swiglu_avx2;
-Swiglu swiglu_avx512;
 
 }  // namespace widenet::kernels

@@ -184,6 +184,111 @@ TEST_P(BackendsTest, RowsUnpackBitIdentically) {
   EXPECT_EQ((IndexLayout{128, true}).row_bytes(), 68);
 }
 
+// Numbers at which rounding goes wrong: ties of both formats, the ends of their ranges, both zeros.
+std::vector<float> awkward_numbers(std::mt19937& rng, int64_t n) {
+  std::uniform_int_distribution<int> eighths(-60, 60);
+  std::uniform_int_distribution<int> exponent(-30, 12);
+  std::uniform_int_distribution<int> kind(0, 9);
+  std::vector<float> values(static_cast<size_t>(n));
+  for (float& value : values) {
+    value = std::ldexp(static_cast<float>(eighths(rng)) / 8.0f, exponent(rng) / 4);
+    const int which = kind(rng);
+    if (which == 0) value = 0.0f;
+    if (which == 1) value = -0.0f;
+    if (which == 2) value = std::ldexp(value, exponent(rng));
+    if (which == 3) value = std::nextafter(value, 0.0f);
+    if (which == 4) value = 1e-42f;
+  }
+  return values;
+}
+
+TEST_P(BackendsTest, RowsPackBitIdentically) {
+  constexpr int64_t kRows = 40;
+  for (const int round : {0, 1}) {
+    const auto numbers = [&](int64_t n) {
+      return round == 0 ? random(n) : awkward_numbers(rng_, n);
+    };
+    for (const KvLayout layout :
+         {KvLayout{128, 64, true}, KvLayout{96, 32, true}, KvLayout{512, 64, true},
+          KvLayout{100, 64, true}, KvLayout{70, 6, true}, KvLayout{64, 16, false}}) {
+      const std::vector<float> x = numbers(kRows * layout.head_dim);
+      const View<const float, 2> in(x.data(), kRows, layout.head_dim);
+      std::vector<uint8_t> expected(static_cast<size_t>(kRows * layout.row_bytes()), 0xaa);
+      std::vector<uint8_t> actual(expected.size(), 0x55);
+      reference().pack_kv_rows(stream_, in, layout, expected.data());
+      ops().pack_kv_rows(stream_, in, layout, actual.data());
+      ASSERT_EQ(actual, expected) << layout.head_dim << ", round " << round;
+    }
+    for (const IndexLayout layout :
+         {IndexLayout{32, true}, IndexLayout{128, true}, IndexLayout{64, false}}) {
+      const std::vector<float> x = numbers(kRows * layout.dim);
+      const View<const float, 2> in(x.data(), kRows, layout.dim);
+      std::vector<uint8_t> expected(static_cast<size_t>(kRows * layout.row_bytes()), 0xaa);
+      std::vector<uint8_t> actual(expected.size(), 0x55);
+      reference().pack_index_rows(stream_, in, layout, expected.data());
+      ops().pack_index_rows(stream_, in, layout, actual.data());
+      ASSERT_EQ(actual, expected) << layout.dim << ", round " << round;
+    }
+  }
+}
+
+TEST_P(BackendsTest, TopKIsTheReferences) {
+  for (const int64_t k : {1, 5, 64, 128}) {
+    for (const int64_t n : {1, 7, 63, 128, 129, 200, 511, 1000, 4099, 20000}) {
+      std::vector<float> scores = random(3 * n, true);
+      for (int64_t i = 0; i < n; ++i) {
+        float& many_zeros = scores[static_cast<size_t>(n + i)];
+        many_zeros = std::max(many_zeros - 1.5f, 0.0f);
+        scores[static_cast<size_t>(2 * n + i)] = -1.0f;  // all alike
+      }
+      const std::vector<int32_t> n_visible = {static_cast<int32_t>(n), static_cast<int32_t>(n),
+                                              static_cast<int32_t>(n - n / 3)};
+      std::vector<int32_t> expected(static_cast<size_t>(3 * k), -1);
+      std::vector<int32_t> actual = expected;
+      std::vector<int32_t> n_expected(3);
+      std::vector<int32_t> n_actual(3);
+      const View<const float, 2> in(scores.data(), 3, n);
+      reference().top_k(stream_, in, n_visible.data(), {expected.data(), 3, k}, n_expected.data());
+      ops().top_k(stream_, in, n_visible.data(), {actual.data(), 3, k}, n_actual.data());
+      ASSERT_EQ(n_actual, n_expected) << n << ", " << k;
+      ASSERT_EQ(actual, expected) << n << ", " << k;
+    }
+  }
+}
+
+TEST_P(BackendsTest, RoutesAgree) {
+  constexpr int64_t kTokens = 50;
+  for (const int64_t n_experts : {6, 8, 17, 256}) {
+    for (const int64_t k : {1, 2, 6}) {
+      std::vector<float> logits = random(kTokens * n_experts);
+      for (size_t i = 0; i < logits.size(); i += 7) logits[i] *= 30.0f;
+      const std::vector<float> bias = random(n_experts);
+      std::vector<int64_t> given(static_cast<size_t>(kTokens * k));
+      for (int64_t& expert : given) expert = static_cast<int64_t>(rng_() % n_experts);
+      const View<const float, 2> in(logits.data(), kTokens, n_experts);
+      for (const bool chooses : {true, false}) {
+        const RouterOptions options{.bias = bias.data(),
+                                    .chosen = chooses ? nullptr : given.data(),
+                                    .normalise = k > 1,
+                                    .scale = 1.5f};
+        std::vector<int32_t> expected(given.size());
+        std::vector<int32_t> actual(given.size());
+        std::vector<float> expected_weights(given.size());
+        std::vector<float> actual_weights(given.size());
+        reference().route(stream_, in, options, {expected.data(), kTokens, k},
+                          {expected_weights.data(), kTokens, k});
+        ops().route(stream_, in, options, {actual.data(), kTokens, k},
+                    {actual_weights.data(), kTokens, k});
+        ASSERT_EQ(actual, expected) << n_experts << ", " << k;
+        for (size_t i = 0; i < actual.size(); ++i) {
+          ASSERT_NEAR(actual_weights[i], expected_weights[i],
+                      2e-6f * std::abs(expected_weights[i]) + 1e-30f);
+        }
+      }
+    }
+  }
+}
+
 TEST_P(BackendsTest, IndexScoresAreBitIdentical) {
   const IndexLayout layout{.dim = 128, .packed = true};
   for (const int64_t n_keys : {1, 7, 8, 16, 17, 100}) {

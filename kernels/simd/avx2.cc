@@ -1,12 +1,15 @@
-// The AVX2 backend: vectors of 8 floats; the kernels are written once in simd_kernels.h.
+// The AVX2 backend: vectors of 8 floats; the kernels are written once in kernels.h.
 #include <immintrin.h>
 
-#include "kernels/simd_includes.h"
+#include "kernels/simd/includes.h"
 
 // Everything below is compiled for these instructions and stays inside this file.
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
 #pragma GCC target("avx2,fma")
+#endif
 
-#define WN_ISA(name) name##_avx2
 #define WN_INLINE inline __attribute__((always_inline))
 
 namespace widenet::kernels {
@@ -55,6 +58,9 @@ WN_INLINE F mul(F a, F b) {
 WN_INLINE F div(F a, F b) {
   return _mm256_div_ps(a, b);
 }
+WN_INLINE F square_root(F a) {
+  return _mm256_sqrt_ps(a);
+}
 WN_INLINE F fma(F a, F b, F c) {
   return _mm256_fmadd_ps(a, b, c);
 }
@@ -70,6 +76,10 @@ WN_INLINE F nearest_integer(F a) {
 // a where x < y, else b.
 WN_INLINE F where_less(F x, F y, F a, F b) {
   return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, y, _CMP_LT_OQ));
+}
+// The lanes where x >= y, the first one in bit 0.
+WN_INLINE uint32_t lanes_at_least(F x, F y) {
+  return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, y, _CMP_GE_OQ)));
 }
 // v * 2^n for integers n in [-126, 127].
 WN_INLINE F times_power_of_two(F v, F n) {
@@ -215,4 +225,12 @@ WN_INLINE F tile_dots(const PreparedQuery& query, const KeyTile& tile, int64_t n
 }  // namespace
 }  // namespace widenet::kernels
 
-#include "kernels/simd_kernels.h"
+#include "kernels/simd/kernels.h"
+
+namespace widenet::kernels {
+constinit const Backend avx2_backend = simd_backend("avx2");
+}  // namespace widenet::kernels
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif

@@ -1,15 +1,20 @@
 // The AVX-512 backend: vectors of 16 floats, BF16 dot products, VNNI; the kernels are written once
-// in simd_kernels.h.
+// in kernels.h.
 #include <immintrin.h>
 
-#include "kernels/simd_includes.h"
+#include "kernels/simd/includes.h"
 
 // Everything below is compiled for these instructions and stays inside this file.
+#ifdef __clang__
+#pragma clang attribute push(                                                                     \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16"))), \
+    apply_to = function)
+#else
 #pragma GCC target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16")
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // false in g++ 12's own intrinsics
 #pragma GCC diagnostic ignored "-Wuninitialized"        // and so is this one
+#endif
 
-#define WN_ISA(name) name##_avx512
 #define WN_INLINE inline __attribute__((always_inline))
 
 namespace widenet::kernels {
@@ -53,6 +58,9 @@ WN_INLINE F mul(F a, F b) {
 WN_INLINE F div(F a, F b) {
   return _mm512_div_ps(a, b);
 }
+WN_INLINE F square_root(F a) {
+  return _mm512_sqrt_ps(a);
+}
 WN_INLINE F fma(F a, F b, F c) {
   return _mm512_fmadd_ps(a, b, c);
 }
@@ -68,6 +76,10 @@ WN_INLINE F nearest_integer(F a) {
 // a where x < y, else b.
 WN_INLINE F where_less(F x, F y, F a, F b) {
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, y, _CMP_LT_OQ), b, a);
+}
+// The lanes where x >= y, the first one in bit 0.
+WN_INLINE uint32_t lanes_at_least(F x, F y) {
+  return _mm512_cmp_ps_mask(x, y, _CMP_GE_OQ);
 }
 // v * 2^n for integers n in [-126, 127].
 WN_INLINE F times_power_of_two(F v, F n) {
@@ -334,4 +346,12 @@ WN_INLINE F tile_dots(const PreparedQuery& query, const KeyTile& tile, int64_t n
 }  // namespace
 }  // namespace widenet::kernels
 
-#include "kernels/simd_kernels.h"
+#include "kernels/simd/kernels.h"
+
+namespace widenet::kernels {
+constinit const Backend avx512_backend = simd_backend("avx512");
+}  // namespace widenet::kernels
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif

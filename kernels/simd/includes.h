@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "kernels/backend.h"
 #include "kernels/number_formats.h"
+#include "kernels/simd/backends.h"
 #include "kernels/thread_pool.h"
 
 namespace widenet::kernels {

@@ -1,0 +1,211 @@
+// One softmax over window, selected entries and sink, a token at a time.
+#pragma once
+
+#include "kernels/simd/kv_rows.h"
+
+namespace widenet::kernels {
+namespace {
+
+// One token's attention: its rows in list order, then logits [n_heads, n], then sums.
+struct AttentionCall {
+  const AttentionInputs* in;
+  int64_t n_heads;
+  int64_t dim;
+  const float* entries;  // all entries unpacked, or null: unpack those selected
+};
+
+// logits[h][n] for H heads and rows n .. n + 3 (past the end they repeat the last).
+template <int H>
+WN_INLINE void attention_logits(const float* q,
+                                const float* const* rows,
+                                int64_t n_rows,
+                                int64_t dim,
+                                float scale,
+                                float* logits,
+                                int64_t logits_stride) {
+  for (int64_t n = 0; n < n_rows; n += 4) {
+    const float* row[4];
+    for (int64_t i = 0; i < 4; ++i) row[i] = rows[at_most(n + i, n_rows - 1)];
+    F sums[H][4];
+    for (int h = 0; h < H; ++h) {
+      for (int i = 0; i < 4; ++i) sums[h][i] = zero();
+    }
+    for (int64_t c = 0; c < dim; c += kLanes) {
+      F query[H];
+      for (int h = 0; h < H; ++h) query[h] = load(q + h * dim + c);
+      for (int i = 0; i < 4; ++i) {
+        const F key = load(row[i] + c);
+        for (int h = 0; h < H; ++h) sums[h][i] = fma(query[h], key, sums[h][i]);
+      }
+    }
+    for (int h = 0; h < H; ++h) {  // logits have room for a multiple of 4
+      const __m128 four = sums_of_four(sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
+      _mm_storeu_ps(logits + h * logits_stride + n, _mm_mul_ps(four, _mm_set1_ps(scale)));
+    }
+  }
+}
+
+// The logits become weights (rounded if asked); returns their sum, the sink's share included.
+WN_INLINE float attention_weights(float* logits, int64_t n, float sink, bool round) {
+  F largest = splat(sink);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) largest = max(largest, load(logits + i));
+  float max_logit = largest_lane(largest);
+  for (; i < n; ++i) max_logit = logits[i] > max_logit ? logits[i] : max_logit;
+
+  F sums = zero();
+  for (i = 0; i < n; i += kLanes) {
+    const int64_t left = n - i;
+    F weight = exponential(sub(load_first(logits + i, left), splat(max_logit)));
+    if (left < kLanes) {  // lanes past the end hold no weight
+      alignas(64) float lanes[kLanes];
+      store(lanes, weight);
+      weight = load_first(lanes, left);
+    }
+    sums = add(sums, weight);
+    store_first(logits + i, round ? round_bf16(weight) : weight, left);
+  }
+  alignas(64) float sink_lanes[kLanes];
+  store(sink_lanes, exponential(splat(sink - max_logit)));
+  return sum_of_lanes(sums) + sink_lanes[0];
+}
+
+// out[h] = sum_n weights[h][n] * rows[n] / totals[h] for H heads and V vectors of channels.
+template <int H, int V>
+WN_INLINE void attention_values(const float* weights,
+                                int64_t weights_stride,
+                                const float* const* rows,
+                                int64_t n_rows,
+                                const float* totals,
+                                bool round,
+                                int64_t dim,
+                                float* out) {
+  F sums[H][V];
+  for (int h = 0; h < H; ++h) {
+    for (int v = 0; v < V; ++v) sums[h][v] = zero();
+  }
+  for (int64_t n = 0; n < n_rows; ++n) {
+    F values[V];
+    for (int v = 0; v < V; ++v) values[v] = load(rows[n] + v * kLanes);
+    for (int h = 0; h < H; ++h) {
+      const F weight = splat(weights[h * weights_stride + n]);
+      for (int v = 0; v < V; ++v) sums[h][v] = fma(weight, values[v], sums[h][v]);
+    }
+  }
+  for (int h = 0; h < H; ++h) {
+    for (int v = 0; v < V; ++v) {
+      const F result = div(sums[h][v], splat(totals[h]));
+      store(out + h * dim + v * kLanes, round ? round_bf16(result) : result);
+    }
+  }
+}
+
+template <int H>
+WN_INLINE void attend_heads(const AttentionCall& call,
+                            const float* q,
+                            const float* sinks,
+                            const float** rows,
+                            int64_t n_rows,
+                            float* logits,
+                            float* out) {
+  const int64_t stride = round_up(n_rows, kLanes);
+  const bool round = call.in->round_to_bf16;
+  attention_logits<H>(q, rows, n_rows, call.dim, call.in->scale, logits, stride);
+  float totals[H];
+  for (int h = 0; h < H; ++h) {
+    totals[h] = attention_weights(logits + h * stride, n_rows, sinks[h], round);
+  }
+  constexpr int kVectors = 4;
+  int64_t c = 0;
+  for (; c + kVectors * kLanes <= call.dim; c += kVectors * kLanes) {
+    attention_values<H, kVectors>(logits, stride, rows, n_rows, totals, round, call.dim, out + c);
+    for (int64_t n = 0; n < n_rows; ++n) rows[n] += kVectors * kLanes;
+  }
+  for (; c < call.dim; c += kLanes) {
+    attention_values<H, 1>(logits, stride, rows, n_rows, totals, round, call.dim, out + c);
+    for (int64_t n = 0; n < n_rows; ++n) rows[n] += kLanes;
+  }
+  for (int64_t n = 0; n < n_rows; ++n) rows[n] -= call.dim;
+}
+
+void attend_tokens(const AttentionCall& call, int64_t first, int64_t last, float* out) {
+  const AttentionInputs& in = *call.in;
+  const int64_t dim = call.dim;
+  const int64_t k = in.selected.dim(1);
+  int64_t n_entries_max = 0;
+  for (int64_t t = first; t < last && in.n_selected != nullptr; ++t) {
+    n_entries_max = at_least(n_entries_max, in.n_selected[t]);
+  }
+  const int64_t n_rows_max = in.window_length + n_entries_max;
+  const Scratch pointers(n_rows_max * static_cast<int64_t>(sizeof(float*)));
+  const Scratch unpacked(call.entries == nullptr ? n_entries_max * dim * 4 : 0);
+  const Scratch logits(kHeadBlock * round_up(n_rows_max, kLanes) * 4);
+  const float** rows = pointers.pointers();
+
+  for (int64_t t = first; t < last; ++t) {
+    const int64_t position = in.first_position + t;
+    const int64_t window_first = at_least(0, position - in.window_length + 1);
+    const int64_t n_window = position - window_first + 1;
+    const int64_t n_entries = in.n_selected == nullptr ? 0 : in.n_selected[t];
+    const int64_t first_row = window_first - in.first_window_position;
+    WN_CHECK(first_row >= 0 && first_row + n_window <= in.window.dim(0));
+    for (int64_t i = 0; i < n_window; ++i) rows[i] = in.window.data() + (first_row + i) * dim;
+    for (int64_t i = 0; i < n_entries; ++i) {
+      const int64_t entry = in.selected.data() == nullptr ? i : in.selected.data()[t * k + i];
+      if (call.entries != nullptr) {
+        rows[n_window + i] = call.entries + entry * dim;
+      } else {
+        float* to = unpacked.floats() + i * dim;
+        unpack_row(in.entries + entry * in.layout.row_bytes(), in.layout, to);
+        rows[n_window + i] = to;
+      }
+    }
+    const int64_t n_rows = n_window + n_entries;
+    const float* q = in.q.data() + t * call.n_heads * dim;
+    float* to = out + t * call.n_heads * dim;
+    int64_t h = 0;
+    for (; h + kHeadBlock <= call.n_heads; h += kHeadBlock) {
+      attend_heads<kHeadBlock>(call, q + h * dim, in.sinks + h, rows, n_rows, logits.floats(),
+                               to + h * dim);
+    }
+    for (; h < call.n_heads; ++h) {
+      attend_heads<1>(call, q + h * dim, in.sinks + h, rows, n_rows, logits.floats(), to + h * dim);
+    }
+  }
+}
+
+void attention(Stream& stream, const AttentionInputs& in, View<float, 3> out) {
+  const int64_t n_tokens = in.q.dim(0);
+  const int64_t dim = in.q.dim(2);
+  WN_CHECK(in.window.dim(1) == dim && out.size() == in.q.size());
+  if (dim % kLanes != 0) return attention_reference(stream, in, out);
+
+  // Entries that several tokens read are unpacked once for all, where they fit.
+  constexpr int64_t kUnpackedMax = int64_t{1} << 24;  // floats
+  int64_t n_entries = 0;
+  int64_t n_reads = 0;
+  for (int64_t t = 0; t < n_tokens && in.n_selected != nullptr; ++t) {
+    const int64_t n = in.n_selected[t];
+    if (n > 0) {
+      const int64_t last = in.selected.data() == nullptr
+                               ? n - 1
+                               : in.selected.data()[t * in.selected.dim(1) + n - 1];
+      n_entries = at_least(n_entries, last + 1);
+    }
+    n_reads += n;
+  }
+  const bool unpacks_all = n_entries > 0 && n_entries <= n_reads && n_entries * dim <= kUnpackedMax;
+  const Scratch unpacked(unpacks_all ? n_entries * dim * 4 : 0);
+  if (unpacks_all) {
+    unpack_kv_rows(stream, in.entries, in.layout,
+                   Rows<float>(unpacked.floats(), n_entries, dim, dim));
+  }
+  const AttentionCall call{&in, in.q.dim(1), dim, unpacks_all ? unpacked.floats() : nullptr};
+  float* to = out.data();
+  const int64_t cost = in.q.dim(1) * dim * 2 * (in.window_length + n_reads / at_least(n_tokens, 1));
+  parallel_for(stream, n_tokens, piece_for(cost),
+               [&](int64_t first, int64_t last) { attend_tokens(call, first, last, to); });
+}
+
+}  // namespace
+}  // namespace widenet::kernels

@@ -1,0 +1,196 @@
+// Matrix products: a few rows of the weight are decoded into a panel, then meet all tokens.
+#pragma once
+
+#include "kernels/simd/arithmetic.h"
+
+namespace widenet::kernels {
+namespace {
+
+constexpr int64_t kPanelRows = 8;
+constexpr int64_t kFloatStep = kLanes;
+
+// sums[c][r] of R weight rows and C tokens, over k floats (a multiple of kFloatStep).
+template <int R, int C>
+WN_INLINE void multiply_floats(const float* w,
+                               int64_t w_stride,
+                               const float* x,
+                               int64_t x_stride,
+                               int64_t k,
+                               F (&sums)[C][R]) {
+  for (int c = 0; c < C; ++c) {
+    for (int r = 0; r < R; ++r) sums[c][r] = zero();
+  }
+  for (int64_t i = 0; i < k; i += kFloatStep) {
+    F tokens[C];
+    for (int c = 0; c < C; ++c) tokens[c] = load(x + c * x_stride + i);
+    for (int r = 0; r < R; ++r) {
+      const F row = load(w + r * w_stride + i);
+      for (int c = 0; c < C; ++c) sums[c][r] = fma(row, tokens[c], sums[c][r]);
+    }
+  }
+}
+
+#ifdef WN_BF16_DOT
+template <int R, int C>
+WN_INLINE void multiply_bf16(const uint16_t* w,
+                             int64_t w_stride,
+                             const uint16_t* x,
+                             int64_t x_stride,
+                             int64_t k,
+                             F (&sums)[C][R]) {
+  for (int c = 0; c < C; ++c) {
+    for (int r = 0; r < R; ++r) sums[c][r] = zero();
+  }
+  for (int64_t i = 0; i < k; i += kPanelStep) {
+    for (int c = 0; c < C; ++c) {
+      for (int r = 0; r < R; ++r) {
+        sums[c][r] = dot_bf16(sums[c][r], w + r * w_stride + i, x + c * x_stride + i);
+      }
+    }
+  }
+}
+#endif
+
+// Folds and stores the sums of C tokens with R rows (a multiple of 4), the first n of which exist.
+template <int R, int C>
+WN_INLINE void store_sums(
+    const F (&sums)[C][R], int64_t n, bool round_output, float* out, int64_t out_stride) {
+  for (int c = 0; c < C; ++c) {
+    alignas(16) float results[R];
+    for (int r = 0; r < R; r += 4) {
+      _mm_store_ps(results + r,
+                   sums_of_four(sums[c][r], sums[c][r + 1], sums[c][r + 2], sums[c][r + 3]));
+    }
+    for (int64_t r = 0; r < n; ++r) {
+      out[c * out_stride + r] = round_output ? round_to_bf16(results[r]) : results[r];
+    }
+  }
+}
+
+// What one linear() call works on: x as floats or as BF16, padded to the step.
+struct LinearCall {
+  const Weight* weight;
+  LinearOptions options;
+  bool is_bf16;
+  int64_t k;  // padded
+  const float* x_floats;
+  const uint16_t* x_bf16;
+  int64_t x_stride;
+  float* out;
+  int64_t out_stride;
+};
+
+template <int R, int C>
+WN_INLINE void linear_block(
+    const LinearCall& call, const float* panel, int64_t r, int64_t n, int64_t t, int64_t row) {
+  F sums[C][R];
+#ifdef WN_BF16_DOT
+  if (call.is_bf16) {
+    const auto* words = reinterpret_cast<const uint16_t*>(panel);
+    multiply_bf16<R, C>(words + r * call.k, call.k, call.x_bf16 + t * call.x_stride, call.x_stride,
+                        call.k, sums);
+  } else {
+    multiply_floats<R, C>(panel + r * call.k, call.k, call.x_floats + t * call.x_stride,
+                          call.x_stride, call.k, sums);
+  }
+#else
+  multiply_floats<R, C>(panel + r * call.k, call.k, call.x_floats + t * call.x_stride,
+                        call.x_stride, call.k, sums);
+#endif
+  store_sums<R, C>(sums, n, call.options.round_output, call.out + t * call.out_stride + row,
+                   call.out_stride);
+}
+
+void decode_floats(const Weight& w, int64_t row, int64_t k, float* out) {
+  const int64_t n = w.n_cols;
+  const int64_t stored = w.first_row + row;
+  if (w.format == WeightFormat::bf16) {
+    const auto* words = static_cast<const uint16_t*>(w.data) + stored * n;
+    for (int64_t i = 0; i < n; ++i) out[i] = bf16_to_float(words[i]);
+  } else {
+    dequantise_row(w, row, out);
+  }
+  for (int64_t i = n; i < k; ++i) out[i] = 0.0f;
+}
+
+// Rows [first, last) for tokens [t_first, t_last).
+void linear_part(
+    const LinearCall& call, int64_t first, int64_t last, int64_t t_first, int64_t t_last) {
+  const Weight& w = *call.weight;
+  const Scratch panel(kPanelRows * call.k * 4);
+  const Scratch row_scratch(call.k * 4);
+  for (int64_t row = first; row < last; row += kPanelRows) {
+    const int64_t n = at_most(kPanelRows, last - row);
+    for (int64_t r = 0; r < kPanelRows; ++r) {  // rows past the end repeat the last: not stored
+      const int64_t source = row + at_most(r, n - 1);
+#ifdef WN_BF16_DOT
+      if (call.is_bf16) {
+        decode_bf16(w, source, row_scratch.floats(), panel.words() + r * call.k);
+        continue;
+      }
+#endif
+      decode_floats(w, source, call.k, panel.floats() + r * call.k);
+    }
+    int64_t t = t_first;
+    for (; t + kLinearTokens <= t_last; t += kLinearTokens) {
+      linear_block<4, kLinearTokens>(call, panel.floats(), 0, at_most(n, 4), t, row);
+      if (n > 4) linear_block<4, kLinearTokens>(call, panel.floats(), 4, n - 4, t, row + 4);
+    }
+    for (; t < t_last; ++t) linear_block<8, 1>(call, panel.floats(), 0, n, t, row);
+  }
+}
+
+void linear(Stream& stream,
+            Rows<const float> x,
+            const Weight& weight,
+            LinearOptions options,
+            Rows<float> out) {
+  WN_CHECK(x.dim == weight.n_cols && out.dim == weight.n_rows && out.count == x.count);
+  if (x.count == 0 || weight.n_rows == 0) return;
+  LinearCall call = {};
+  call.weight = &weight;
+  call.options = options;
+  call.out = out.data;
+  call.out_stride = out.stride;
+  call.k = round_up(x.dim, 32);
+  call.x_stride = call.k;
+#ifdef WN_BF16_DOT
+  call.is_bf16 = options.bf16_inputs && weight.is_bf16_exact();
+#endif
+  const bool needs_copy = call.is_bf16 || call.k != x.dim;
+  const Scratch copy(needs_copy ? x.count * call.k * 4 : 0);
+  if (needs_copy) {
+    for (int64_t t = 0; t < x.count; ++t) {
+#ifdef WN_BF16_DOT
+      if (call.is_bf16) {
+        floats_to_bf16(x.data + t * x.stride, x.dim, copy.words() + t * call.k);
+        continue;
+      }
+#endif
+      float* row = copy.floats() + t * call.k;
+      std::memcpy(row, x.data + t * x.stride, static_cast<size_t>(x.dim) * sizeof(float));
+      for (int64_t i = x.dim; i < call.k; ++i) row[i] = 0.0f;
+    }
+    call.x_floats = copy.floats();
+    call.x_bf16 = copy.words();
+  } else {
+    call.x_floats = x.data;
+    call.x_stride = x.stride;
+  }
+
+  const int64_t n_panels = (weight.n_rows + kPanelRows - 1) / kPanelRows;
+  if (n_panels >= 8 || x.count < 8) {
+    const int64_t piece = piece_for(kPanelRows * call.k * at_least(x.count, 8));
+    parallel_for(stream, n_panels, piece, [&](int64_t first, int64_t last) {
+      linear_part(call, first * kPanelRows, at_most(last * kPanelRows, weight.n_rows), 0, x.count);
+    });
+  } else {
+    const int64_t piece = round_up(piece_for(weight.n_rows * call.k), kLinearTokens);
+    parallel_for(stream, x.count, piece, [&](int64_t first, int64_t last) {
+      linear_part(call, 0, weight.n_rows, first, last);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace widenet::kernels
