@@ -45,16 +45,11 @@ WN_INLINE F sigmoid(F x) {
   return div(splat(1.0f), add(splat(1.0f), exponential(sub(zero(), x))));
 }
 
-// Integers in the lanes, and what they are cut down to.
-using I = int32_t __attribute__((vector_size(kLanes * 4)));
-using FloatLanes = float __attribute__((vector_size(kLanes * 4)));
-using Pairs = int64_t __attribute__((vector_size(kLanes * 4)));
-using Words = uint16_t __attribute__((vector_size(kLanes * 2)));
-using Bytes = uint8_t __attribute__((vector_size(kLanes)));
-using PairBytes = uint8_t __attribute__((vector_size(kLanes / 2)));
-
 WN_INLINE I bits_of(F v) {
   return (I)v;
+}
+WN_INLINE F floats(I v) {
+  return (F) __builtin_convertvector(v, FloatLanes);
 }
 // The integers that v holds.
 WN_INLINE I integers(F v) {

@@ -16,6 +16,15 @@ namespace widenet::kernels {
 namespace {
 
 constexpr int64_t kLanes = 8;
+
+}  // namespace
+}  // namespace widenet::kernels
+
+#include "kernels/simd/lanes.h"
+
+namespace widenet::kernels {
+namespace {
+
 constexpr int64_t kHeadBlock = 2;  // heads x rows, and heads x vectors, kept in registers
 constexpr int64_t kLinearTokens = 2;
 using F = __m256;
@@ -146,80 +155,48 @@ WN_INLINE void decode_e4m3_block(const uint8_t* codes, float scale, int64_t n, f
   for (int64_t i = 0; i < n; ++i) out[i] = e4m3_to_float(codes[i]) * scale;
 }
 
-// --- Index scores: eight keys at a time, one in each lane ---
+// --- Index scores ---
 
-constexpr int64_t kIndexDimMax = 256;
+constexpr int kIndexTiles = 1;
 
-// Twice the codes of eight keys: values[i / 4][key][i % 4] for channel i; the keys' scales by
-// block.
-struct KeyTile {
-  __m256i values[kIndexDimMax / 4];
-  F scales[kIndexDimMax / 32];
-};
-
-void load_key_tile(const uint8_t* keys, int64_t n_keys, const IndexLayout& layout, KeyTile& tile) {
-  const int64_t row_bytes = layout.row_bytes();
-  const int64_t last = n_keys - 1;
-  alignas(32) uint32_t words[8];
-  const __m256i nibble = _mm256_set1_epi8(15);
+// Twice the E2M1 codes in the bytes of v, plus `offset`.
+template <int offset>
+WN_INLINE I doubled_codes(I v) {
+  constexpr int o = offset;
   const __m256i table = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12));
-  for (int64_t i = 0; i < layout.dim; i += 8) {  // four bytes a key: eight channels
-    for (int64_t k = 0; k < 8; ++k) {
-      std::memcpy(&words[k], keys + (k < last ? k : last) * row_bytes + i / 2, 4);
-    }
-    const __m256i codes = _mm256_load_si256(reinterpret_cast<const __m256i*>(words));
-    const __m256i odd = _mm256_and_si256(_mm256_srli_epi16(codes, 4), nibble);
-    tile.values[i / 4] = _mm256_shuffle_epi8(table, _mm256_and_si256(codes, nibble));
-    tile.values[i / 4 + 1] = _mm256_shuffle_epi8(table, odd);
-  }
-  alignas(32) float scales[8];
-  for (int64_t b = 0; b < layout.n_scales(); ++b) {
-    for (int64_t k = 0; k < 8; ++k) {
-      scales[k] = e8m0_to_float(keys[(k < last ? k : last) * row_bytes + layout.dim / 2 + b]);
-    }
-    tile.scales[b] = _mm256_load_ps(scales);
-  }
+      _mm_setr_epi8(o, o + 1, o + 2, o + 3, o + 4, o + 6, o + 8, o + 12, o, o - 1, o - 2, o - 3,
+                    o - 4, o - 6, o - 8, o - 12));
+  return (I)_mm256_shuffle_epi8(table, (__m256i)v);
 }
 
-// A query in the order of KeyTile.
-struct PreparedQuery {
-  int32_t values[kIndexDimMax / 4];
-  float scales[kIndexDimMax / 32];
-};
-
-void prepare_query(const uint8_t* row, const IndexLayout& layout, PreparedQuery& query) {
-  const auto doubled = [&](int64_t i) { return kE2m1Doubled[(row[i / 2] >> (4 * (i % 2))) & 15]; };
-  for (int64_t i = 0; i < layout.dim; i += 8) {
-    int8_t even[4];
-    int8_t odd[4];
-    for (int64_t j = 0; j < 4; ++j) {
-      even[j] = doubled(i + 2 * j);
-      odd[j] = doubled(i + 2 * j + 1);
-    }
-    std::memcpy(&query.values[i / 4], even, 4);
-    std::memcpy(&query.values[i / 4 + 1], odd, 4);
-  }
-  for (int64_t b = 0; b < layout.n_scales(); ++b) {
-    query.scales[b] = 0.25f * e8m0_to_float(row[layout.dim / 2 + b]);
-  }
+// Adds the products of unsigned bytes (keys) with signed ones: two sums to a lane, which 16 bits
+// hold for a block (8 * 2 * 24 * 12).
+WN_INLINE I dot_step(I sum, I keys, I query) {
+  const __m256i pairs = _mm256_maddubs_epi16((__m256i)keys, (__m256i)query);
+  return (I)_mm256_add_epi16((__m256i)sum, pairs);
+}
+WN_INLINE I dot_sum(I sum) {
+  return (I)_mm256_madd_epi16((__m256i)sum, _mm256_set1_epi16(1));
 }
 
-// One query against a tile: the eight dot products, as in the reference to the last bit.
-WN_INLINE F tile_dots(const PreparedQuery& query, const KeyTile& tile, int64_t n_blocks) {
-  F dot = zero();
-  for (int64_t b = 0; b < n_blocks; ++b) {
-    __m256i pairs = _mm256_setzero_si256();  // at most 8 * 2 * 144 each: 16 bits hold it
-    for (int64_t i = 8 * b; i < 8 * (b + 1); ++i) {
-      const __m256i q = _mm256_set1_epi32(query.values[i]);
-      const __m256i key = tile.values[i];
-      pairs = _mm256_add_epi16(
-          pairs, _mm256_maddubs_epi16(_mm256_abs_epi8(key), _mm256_sign_epi8(q, key)));
-    }
-    const __m256i sum = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-    dot = add(dot, mul(mul(_mm256_cvtepi32_ps(sum), splat(query.scales[b])), tile.scales[b]));
+// Lane j of row i becomes lane i of row j.
+WN_INLINE void transpose(I (&rows)[8]) {
+  __m256i a[8];
+  __m256i b[8];
+  for (int i = 0; i < 8; i += 2) {
+    a[i] = _mm256_unpacklo_epi32((__m256i)rows[i], (__m256i)rows[i + 1]);
+    a[i + 1] = _mm256_unpackhi_epi32((__m256i)rows[i], (__m256i)rows[i + 1]);
   }
-  return dot;
+  for (int i = 0; i < 8; i += 4) {  // b[i + j]: lane j of each 128 bits, of rows i .. i + 3
+    b[i] = _mm256_unpacklo_epi64(a[i], a[i + 2]);
+    b[i + 1] = _mm256_unpackhi_epi64(a[i], a[i + 2]);
+    b[i + 2] = _mm256_unpacklo_epi64(a[i + 1], a[i + 3]);
+    b[i + 3] = _mm256_unpackhi_epi64(a[i + 1], a[i + 3]);
+  }
+  for (int j = 0; j < 4; ++j) {
+    rows[j] = (I)_mm256_permute2x128_si256(b[j], b[j + 4], 0x20);
+    rows[j + 4] = (I)_mm256_permute2x128_si256(b[j], b[j + 4], 0x31);
+  }
 }
 
 }  // namespace

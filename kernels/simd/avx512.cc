@@ -21,6 +21,15 @@ namespace widenet::kernels {
 namespace {
 
 constexpr int64_t kLanes = 16;
+
+}  // namespace
+}  // namespace widenet::kernels
+
+#include "kernels/simd/lanes.h"
+
+namespace widenet::kernels {
+namespace {
+
 constexpr int64_t kHeadBlock = 4;  // heads x rows, and heads x vectors, kept in registers
 constexpr int64_t kLinearTokens = 4;
 using F = __m512;
@@ -265,82 +274,52 @@ WN_INLINE void decode_e4m3_block(const uint8_t* codes, float scale, int64_t n, f
   }
 }
 
-// --- Index scores: sixteen keys at a time, one in each lane ---
+// --- Index scores ---
 
-constexpr int64_t kIndexDimMax = 256;
+constexpr int kIndexTiles = 2;
 
-// Twice the codes of sixteen keys, plus 12 to make them unsigned for VNNI:
-// values[i / 4][key][i % 4] for channel i; and the keys' scales by block.
-struct KeyTile {
-  __m512i values[kIndexDimMax / 4];
-  F scales[kIndexDimMax / 32];
-};
-
-void load_key_tile(const uint8_t* keys, int64_t n_keys, const IndexLayout& layout, KeyTile& tile) {
-  const int64_t row_bytes = layout.row_bytes();
-  const int64_t last = n_keys - 1;
-  alignas(64) uint32_t words[16];
-  const __m512i nibble = _mm512_set1_epi8(15);
-  const __m512i table = _mm512_broadcast_i32x4(
-      _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
-  for (int64_t i = 0; i < layout.dim; i += 8) {  // four bytes a key: eight channels
-    for (int64_t k = 0; k < 16; ++k) {
-      std::memcpy(&words[k], keys + (k < last ? k : last) * row_bytes + i / 2, 4);
-    }
-    const __m512i codes = _mm512_load_si512(words);
-    const __m512i even = _mm512_shuffle_epi8(table, _mm512_and_si512(codes, nibble));
-    const __m512i odd =
-        _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(codes, 4), nibble));
-    tile.values[i / 4] = even;     // channels i, i + 2, i + 4, i + 6
-    tile.values[i / 4 + 1] = odd;  // channels i + 1, i + 3, i + 5, i + 7
-  }
-  alignas(64) float scales[16];
-  for (int64_t b = 0; b < layout.n_scales(); ++b) {
-    for (int64_t k = 0; k < 16; ++k) {
-      scales[k] = e8m0_to_float(keys[(k < last ? k : last) * row_bytes + layout.dim / 2 + b]);
-    }
-    tile.scales[b] = _mm512_load_ps(scales);
-  }
+// Twice the E2M1 codes in the bytes of v, plus `offset`.
+template <int offset>
+WN_INLINE I doubled_codes(I v) {
+  constexpr int o = offset;
+  const __m512i table =
+      _mm512_broadcast_i32x4(_mm_setr_epi8(o, o + 1, o + 2, o + 3, o + 4, o + 6, o + 8, o + 12, o,
+                                           o - 1, o - 2, o - 3, o - 4, o - 6, o - 8, o - 12));
+  return (I)_mm512_shuffle_epi8(table, (__m512i)v);
 }
 
-// A query in the order of KeyTile: twice the codes, and what the unsigned keys add too much.
-struct PreparedQuery {
-  int32_t values[kIndexDimMax / 4];
-  int32_t excess[kIndexDimMax / 32];
-  float scales[kIndexDimMax / 32];
-};
-
-void prepare_query(const uint8_t* row, const IndexLayout& layout, PreparedQuery& query) {
-  const auto doubled = [&](int64_t i) { return kE2m1Doubled[(row[i / 2] >> (4 * (i % 2))) & 15]; };
-  for (int64_t i = 0; i < layout.dim; i += 8) {
-    int8_t even[4];
-    int8_t odd[4];
-    for (int64_t j = 0; j < 4; ++j) {
-      even[j] = doubled(i + 2 * j);
-      odd[j] = doubled(i + 2 * j + 1);
-    }
-    std::memcpy(&query.values[i / 4], even, 4);
-    std::memcpy(&query.values[i / 4 + 1], odd, 4);
-  }
-  for (int64_t b = 0; b < layout.n_scales(); ++b) {
-    int32_t sum = 0;
-    for (int64_t i = 32 * b; i < 32 * (b + 1); ++i) sum += doubled(i);
-    query.excess[b] = 12 * sum;
-    query.scales[b] = 0.25f * e8m0_to_float(row[layout.dim / 2 + b]);
-  }
+// Adds the products of unsigned bytes (keys) with signed ones, four to a lane.
+WN_INLINE I dot_step(I sum, I keys, I query) {
+  return (I)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)keys, (__m512i)query);
+}
+WN_INLINE I dot_sum(I sum) {
+  return sum;
 }
 
-// One query against a tile: the sixteen dot products, as in the reference to the last bit.
-WN_INLINE F tile_dots(const PreparedQuery& query, const KeyTile& tile, int64_t n_blocks) {
-  F dot = zero();
-  for (int64_t b = 0; b < n_blocks; ++b) {
-    __m512i sum = _mm512_set1_epi32(-query.excess[b]);
-    for (int64_t i = 8 * b; i < 8 * (b + 1); ++i) {
-      sum = _mm512_dpbusd_epi32(sum, tile.values[i], _mm512_set1_epi32(query.values[i]));
-    }
-    dot = add(dot, mul(mul(_mm512_cvtepi32_ps(sum), splat(query.scales[b])), tile.scales[b]));
+// Lane j of row i becomes lane i of row j.
+WN_INLINE void transpose(I (&rows)[16]) {
+  __m512i a[16];
+  __m512i b[16];
+  for (int i = 0; i < 16; i += 2) {
+    a[i] = _mm512_unpacklo_epi32((__m512i)rows[i], (__m512i)rows[i + 1]);
+    a[i + 1] = _mm512_unpackhi_epi32((__m512i)rows[i], (__m512i)rows[i + 1]);
   }
-  return dot;
+  for (int i = 0; i < 16; i += 4) {  // b[i + j]: lane j of each 128 bits, of rows i .. i + 3
+    b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
+    b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
+    b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
+    b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
+  }
+  for (int j = 0; j < 4; ++j) {
+    const __m512i even_low = _mm512_shuffle_i32x4(b[j], b[j + 4], 0x88);  // quarters 0, 2
+    const __m512i odd_low = _mm512_shuffle_i32x4(b[j], b[j + 4], 0xdd);   // quarters 1, 3
+    const __m512i even_high = _mm512_shuffle_i32x4(b[j + 8], b[j + 12], 0x88);
+    const __m512i odd_high = _mm512_shuffle_i32x4(b[j + 8], b[j + 12], 0xdd);
+    rows[j] = (I)_mm512_shuffle_i32x4(even_low, even_high, 0x88);
+    rows[j + 4] = (I)_mm512_shuffle_i32x4(odd_low, odd_high, 0x88);
+    rows[j + 8] = (I)_mm512_shuffle_i32x4(even_low, even_high, 0xdd);
+    rows[j + 12] = (I)_mm512_shuffle_i32x4(odd_low, odd_high, 0xdd);
+  }
 }
 
 }  // namespace

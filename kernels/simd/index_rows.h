@@ -39,40 +39,185 @@ void pack_index_rows(Stream& stream,
   });
 }
 
+// What dot products read: keys as twice their codes plus 12, which makes them unsigned, kLanes of
+// them with one key in each lane; a query as twice its codes, and what the 12s add to its products.
+//
+// Four codes a lane: for byte j of a packed row's 32-bit word w, element 2 w holds the low nibbles
+// (channels 8 w + 2 j) and element 2 w + 1 the high ones.
+constexpr int64_t kIndexDimMax = 256;
+constexpr int kKeyOffset = 12;
+
+struct KeyTile {
+  I values[kIndexDimMax / 4];
+  F scales[kIndexDimMax / IndexLayout::kBlock];
+};
+
+struct PreparedQuery {
+  int32_t values[kIndexDimMax / 4];
+  int32_t excess[kIndexDimMax / IndexLayout::kBlock];
+  float scales[kIndexDimMax / IndexLayout::kBlock];
+};
+
+// Up to a vector of bytes, zeros after them.
+WN_INLINE I load_bytes(const uint8_t* p, int64_t n) {
+  I v = {};
+  if (n >= static_cast<int64_t>(sizeof v)) {
+    std::memcpy(&v, p, sizeof v);
+  } else {
+    std::memcpy(&v, p, static_cast<size_t>(n));
+  }
+  return v;
+}
+
+// Keys past the end repeat the last.
+void load_key_tile(const uint8_t* keys, int64_t n_keys, const IndexLayout& layout, KeyTile& tile) {
+  constexpr int64_t kVector = 4 * kLanes;
+  const int64_t n_bytes = layout.dim / 2;
+  const uint8_t* rows[kLanes];
+  for (int64_t k = 0; k < kLanes; ++k) rows[k] = keys + at_most(k, n_keys - 1) * layout.row_bytes();
+  for (int64_t first = 0; first < n_bytes; first += kVector) {
+    I words[kLanes];
+    for (int64_t k = 0; k < kLanes; ++k) words[k] = load_bytes(rows[k] + first, n_bytes - first);
+    transpose(words);
+    I* values = tile.values + first / 2;
+    for (int64_t w = 0; w < at_most(kLanes, (n_bytes - first) / 4); ++w) {
+      values[2 * w] = doubled_codes<kKeyOffset>(words[w] & 0x0f0f0f0f);
+      values[2 * w + 1] = doubled_codes<kKeyOffset>((words[w] >> 4) & 0x0f0f0f0f);
+    }
+  }
+  for (int64_t b = 0; b < layout.n_scales(); ++b) {
+    alignas(64) int32_t bytes[kLanes];
+    for (int64_t k = 0; k < kLanes; ++k) bytes[k] = rows[k][n_bytes + b];
+    I exponents;
+    std::memcpy(&exponents, bytes, sizeof exponents);
+    const I scale = exponents == 0 ? I{} + (1 << 22) : exponents << 23;
+    tile.scales[b] = (F)scale;
+  }
+}
+
+void prepare_query(const uint8_t* row, const IndexLayout& layout, PreparedQuery& query) {
+  constexpr int64_t kVector = 4 * kLanes;
+  const int64_t n_bytes = layout.dim / 2;
+  const I ones = I{} + 0x01010101;
+  for (int64_t b = 0; b < layout.n_scales(); ++b) {
+    query.excess[b] = 0;
+    query.scales[b] = 0.25f * e8m0_to_float(row[n_bytes + b]);
+  }
+  for (int64_t first = 0; first < n_bytes; first += kVector) {
+    const I words = load_bytes(row + first, n_bytes - first);
+    const I low = doubled_codes<0>(words & 0x0f0f0f0f);
+    const I high = doubled_codes<0>((words >> 4) & 0x0f0f0f0f);
+    const I sums = dot_sum(dot_step(dot_step(I{}, ones, low), ones, high));
+    for (int64_t w = 0; w < at_most(kLanes, (n_bytes - first) / 4); ++w) {
+      query.values[first / 2 + 2 * w] = low[w];
+      query.values[first / 2 + 2 * w + 1] = high[w];
+      query.excess[(first / 4 + w) * 8 / IndexLayout::kBlock] += kKeyOffset * sums[w];
+    }
+  }
+}
+
+// The dot products of T tiles with H queries, as in the reference to the last bit: sums of
+// integers, scaled by powers of two.  A block's keys stay in registers for all queries, and so do
+// all sums.
+template <int T, int H>
+WN_INLINE void tile_dots(const PreparedQuery* queries,
+                         const KeyTile* tiles,
+                         int64_t n_blocks,
+                         F (&dots)[T][H]) {
+  for (int t = 0; t < T; ++t) {
+    for (int h = 0; h < H; ++h) dots[t][h] = zero();
+  }
+  for (int64_t b = 0; b < n_blocks; ++b) {
+    I sums[T][H] = {};
+    for (int64_t i = 8 * b; i < 8 * (b + 1); ++i) {
+      I keys[T];
+      for (int t = 0; t < T; ++t) keys[t] = tiles[t].values[i];
+      for (int h = 0; h < H; ++h) {
+        const I query = I{} + queries[h].values[i];
+        for (int t = 0; t < T; ++t) sums[t][h] = dot_step(sums[t][h], keys[t], query);
+      }
+    }
+    for (int h = 0; h < H; ++h) {
+      for (int t = 0; t < T; ++t) {
+        const I product = dot_sum(sums[t][h]) - queries[h].excess[b];
+        const F scaled = mul(floats(product), splat(queries[h].scales[b]));
+        dots[t][h] = fma(scaled, tiles[t].scales[b], dots[t][h]);  // scaling is exact: one rounding
+      }
+    }
+  }
+}
+
+// Adds H heads' shares of the scores of T tiles.
+template <int T, int H>
+WN_INLINE void add_head_scores(const PreparedQuery* queries,
+                               const float* head_weights,
+                               const KeyTile* tiles,
+                               int64_t n_blocks,
+                               F (&scores)[T]) {
+  F dots[T][H];
+  tile_dots<T, H>(queries, tiles, n_blocks, dots);
+  for (int h = 0; h < H; ++h) {
+    for (int t = 0; t < T; ++t) {
+      const F part = mul(round_bf16(max(dots[t][h], zero())), splat(head_weights[h]));
+      scores[t] = add(scores[t], round_bf16(part));
+    }
+  }
+}
+
 void index_scores(Stream& stream, const IndexScoreInputs& in, View<float, 2> scores) {
+  constexpr int kHeads = 4;
   const int64_t n_tokens = in.head_weights.dim(0);
   const int64_t n_heads = in.head_weights.dim(1);
   const IndexLayout& layout = in.layout;
-  if (!layout.packed || layout.dim > kIndexDimMax)
+  if (!layout.packed || layout.dim > kIndexDimMax) {
     return index_scores_reference(stream, in, scores);
+  }
   int64_t n_keys = 0;
   for (int64_t t = 0; t < n_tokens; ++t) n_keys = at_least(n_keys, in.n_visible[t]);
   WN_CHECK(scores.dim(0) == n_tokens && n_keys <= scores.dim(1));
   const int64_t stride = scores.dim(1);
+  const int64_t n_blocks = layout.n_scales();
   float* out = scores.data();
-  const float* head_weights = in.head_weights.data();
 
   const Scratch memory(n_tokens * n_heads * static_cast<int64_t>(sizeof(PreparedQuery)));
   auto* queries = reinterpret_cast<PreparedQuery*>(memory.floats());
-  for (int64_t i = 0; i < n_tokens * n_heads; ++i) {
-    prepare_query(in.queries + i * layout.row_bytes(), layout, queries[i]);
-  }
-  const int64_t n_tiles = (n_keys + kLanes - 1) / kLanes;
-  const int64_t cost = n_tokens * n_heads * layout.dim * kLanes / 4 + kLanes * layout.dim;
-  parallel_for(stream, n_tiles, piece_for(cost), [&](int64_t first, int64_t last) {
-    KeyTile tile;
-    for (int64_t s = first * kLanes; s < at_most(last * kLanes, n_keys); s += kLanes) {
-      load_key_tile(in.keys + s * layout.row_bytes(), n_keys - s, layout, tile);
+  parallel_for(stream, n_tokens * n_heads, piece_for(layout.dim), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      prepare_query(in.queries + i * layout.row_bytes(), layout, queries[i]);
+    }
+  });
+
+  // A token's queries stay in the nearest cache while they meet a panel of keys.
+  constexpr int64_t kPanelTiles = 8;
+  constexpr int64_t kPanelKeys = kPanelTiles * kLanes;
+  const int64_t n_panels = (n_keys + kPanelKeys - 1) / kPanelKeys;
+  const int64_t cost = (n_tokens * n_heads / 4 + 4) * layout.dim * kPanelKeys;
+  parallel_for(stream, n_panels, piece_for(cost), [&](int64_t first, int64_t last) {
+    KeyTile tiles[kPanelTiles];
+    for (int64_t s = first * kPanelKeys; s < at_most(last * kPanelKeys, n_keys); s += kPanelKeys) {
+      for (int64_t i = 0; i < kPanelTiles; ++i) {
+        const int64_t key = at_most(s + i * kLanes, n_keys - 1);
+        load_key_tile(in.keys + key * layout.row_bytes(), n_keys - key, layout, tiles[i]);
+      }
       for (int64_t t = 0; t < n_tokens; ++t) {
-        const int64_t n_here = in.n_visible[t] - s;
-        if (n_here <= 0) continue;
-        F sum = zero();
-        for (int64_t h = 0; h < n_heads; ++h) {
-          const F dot = round_bf16(tile_dots(queries[t * n_heads + h], tile, layout.n_scales()));
-          const F part = mul(max(dot, zero()), splat(head_weights[t * n_heads + h]));
-          sum = add(sum, round_bf16(part));
+        const PreparedQuery* query = queries + t * n_heads;
+        const float* head_weights = in.head_weights.data() + t * n_heads;
+        const int64_t n_here = at_most(in.n_visible[t] - s, kPanelKeys);
+        for (int64_t i = 0; i * kLanes < n_here; i += kIndexTiles) {
+          F sums[kIndexTiles] = {};
+          int64_t h = 0;
+          for (; h + kHeads <= n_heads; h += kHeads) {
+            add_head_scores<kIndexTiles, kHeads>(query + h, head_weights + h, tiles + i, n_blocks,
+                                                 sums);
+          }
+          for (; h < n_heads; ++h) {
+            add_head_scores<kIndexTiles, 1>(query + h, head_weights + h, tiles + i, n_blocks, sums);
+          }
+          for (int64_t j = 0; j < kIndexTiles && (i + j) * kLanes < n_here; ++j) {
+            const int64_t key = (i + j) * kLanes;
+            store_first(out + t * stride + s + key, round_bf16(sums[j]), n_here - key);
+          }
         }
-        store_first(out + t * stride + s, round_bf16(sum), n_here);
       }
     }
   });
