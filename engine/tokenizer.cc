@@ -345,6 +345,11 @@ void FileReader::read_added(TokenizerState& state) const {
     const auto text = content.get<std::string>();
     const TokenId id = id_of(value(token, "id"), "added token \"" + text + "\"");
     for (const char* flag : {"single_word", "lstrip", "rstrip"}) only(token, flag, {false});
+    const auto i = static_cast<size_t>(id);
+    if (i < state.bytes.size() && state.is_special[i] && state.bytes[i] != text) {
+      refuse("the added tokens \"" + state.bytes[i] + "\" and \"" + text + "\" have the same id " +
+             std::to_string(id));
+    }
     state.literals[value(token, "normalized") == true ? 1 : 0].add(text, id);
     state.special_ids.emplace(text, id);
     set_bytes(state, id, text);

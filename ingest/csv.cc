@@ -218,8 +218,8 @@ Parsed parse_table(std::string_view bytes, std::string_view name, Format format)
   const DecodedText decoded = decode_text(bytes);
   std::string_view text = decoded.text;
   char delimiter = detect_delimiter(text, format == Format::tsv ? '\t' : ',');
-  // Excel's own way of naming the separator.
-  if (text.starts_with("sep=") && text.size() > 4) {
+  // Excel's own way of naming the separator: one ASCII character.
+  if (text.starts_with("sep=") && text.size() > 4 && static_cast<uint8_t>(text[4]) < 0x80) {
     delimiter = text[4];
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   }

@@ -222,6 +222,7 @@ TEST(TokenizerTest, WhatIsNotSupportedIsRefusedByName) {
       {"have the id 7", [](Json& j) { j["model"]["vocab"]["zz"] = 7; }},
       {"byte 65", [](Json& j) { j["model"]["vocab"].erase("A"); }},
       {"lstrip", [](Json& j) { j["added_tokens"][0]["lstrip"] = true; }},
+      {"the same id", [](Json& j) { j["added_tokens"][1]["id"] = j["added_tokens"][0]["id"]; }},
       {"content", [](Json& j) { j["added_tokens"][0]["content"] = ""; }},
       {"content", [](Json& j) { j["added_tokens"][0].erase("content"); }},
       {"added_tokens", [](Json& j) { j["added_tokens"] = "x"; }},
