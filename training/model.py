@@ -50,11 +50,16 @@ class Attending:
     remember: bool = True      # False: recompute blocks and chunks in the backward pass
 
 
-def fused(function):
+def fused(function, sizes_vary=False):
     """torch.compile for small pure functions where there is one (CUDA, torch >= 2); NANO_EAGER=1 switches it off."""
     if hasattr(torch, "compile") and torch.cuda.is_available() and not os.environ.get("NANO_EAGER"):
-        return torch.compile(function, dynamic=False)
+        return torch.compile(function, dynamic=None if sizes_vary else False)
     return function
+
+
+def fused_for_any_size(function):
+    """As fused, but compiled once for all sizes after the second one: for tensors with an axis of entries, which grows with the chunk."""
+    return fused(function, sizes_vary=True)
 
 
 def allow_many_shapes():
@@ -265,15 +270,42 @@ class Indexer(nn.Module):
         return queries, self.weights_proj(x).float() * (self.dim * self.heads) ** -0.5, keys
 
 
+@fused_for_any_size
+def weighed_heads(dots, weights):
+    """The scores [B, Q, n] of the index heads' dot products [B, Q, heads, n] and their weights [B, Q, heads]."""
+    return (F.relu(dots).float() * weights.unsqueeze(-1)).sum(2)
+
+
 def index_scores(queries, weights, keys):
     """[B, Q, n] of queries [B, Q, heads, dim] against keys [B, n, dim]."""
     dots = torch.matmul(queries.flatten(1, 2), keys.transpose(1, 2)).unflatten(1, queries.shape[1:3])
-    return torch.einsum("bqhn,bqh->bqn", F.relu(dots), weights.to(dots.dtype)).float()
+    return weighed_heads(dots, weights)
 
 
+@fused_for_any_size
+def shares_of(window, hidden, entries, seen, sink, scale):
+    """One softmax of every query and head over its window, the compressed entries (or None) and the sink.
+
+    window [B, Q, H, 2W] and entries [B, Q, H, n] are dot products, hidden and seen [1 or B, Q, 1, ...] say which count.
+    Returns the shares of each of the two.
+    """
+    parts = [(window.float() * scale).masked_fill(hidden, MASKED)]
+    if entries is not None:
+        parts.append((entries.float() * scale).masked_fill(~seen, MASKED))
+    sink = sink.float().unsqueeze(-1)
+    top = sink
+    for part in parts:
+        top = torch.maximum(top, part.amax(-1, keepdim=True))
+    top = top.detach()  # it cancels out
+    powers = [(part - top).exp() for part in parts]
+    total = (sink - top).exp() + sum(power.sum(-1, keepdim=True) for power in powers)
+    return [(power / total).to(window.dtype) for power in powers]
+
+
+@fused_for_any_size
 def index_loss(attention, scores, chosen):
     """Cross-entropy of the indexer's softmax over chosen entries against the layer's attention to them, per query."""
-    target = attention.detach().float().sum(2)
+    target = attention.float().sum(2)
     target = target / (target.sum(-1, keepdim=True) + 1e-6)
     return -(target * scores.masked_fill(~chosen, MASKED).log_softmax(-1)).masked_fill(~chosen, 0).sum(-1).mean()
 
@@ -333,38 +365,32 @@ class Attention(nn.Module):
 
     def attend(self, q, kv, entries, index, start, end, attending):
         """Heads' outputs [B, Q, H, d] and the indexer's loss of queries start..end: one softmax over window, entries, sink."""
-        batch, n_queries, scale = q.shape[0], end - start, self.dim ** -0.5
-        q = q[:, start:end] * scale
+        batch, n_queries = q.shape[0], end - start
+        q = q[:, start:end]
         window_keys = self.window_keys(kv, start, end)  # [B blocks, 2W, d]
         blocks = window_keys.shape[0] // batch
-        rows = q.reshape(batch * blocks, -1, self.dim)
-        logits = torch.bmm(rows, window_keys.transpose(1, 2)).reshape(batch, n_queries, self.heads, -1)
-        logits = [logits + self.window_bias(start, end, q)]
-        no_loss = torch.zeros((), device=q.device)
+        in_window = torch.bmm(q.reshape(batch * blocks, -1, self.dim), window_keys.transpose(1, 2)).reshape(batch, n_queries, self.heads, -1)
+        hidden = self.hidden_in_window(start, end, q.device)
         n_visible = end // self.ratio if self.ratio else 0  # entries that some query of the chunk sees
-        chosen = scores = keys = None
+        chosen = scores = keys = seen = dots = None
         if n_visible:
             entries = entries[:, :n_visible]
             chosen, scores, keys = self.choose(entries, index, start, end, attending)
-            dots = self.entry_dots(q, entries, keys)
-            bias = torch.zeros(chosen.shape, dtype=q.dtype, device=q.device).masked_fill_(~chosen, MASKED)
-            logits.append(dots + bias.unsqueeze(2))
-        logits.append(self.attn_sink.to(q.dtype).view(1, 1, -1, 1).expand(batch, n_queries, -1, 1))
-        shares = torch.cat(logits, -1).softmax(-1)
+            dots, seen = self.entry_dots(q, entries, keys), chosen.unsqueeze(2)
+        shares, *entry_shares = shares_of(in_window, hidden, dots, seen, self.attn_sink, self.dim ** -0.5)
 
-        two_windows = 2 * self.window
-        out = torch.bmm(shares[..., :two_windows].reshape(batch * blocks, -1, two_windows), window_keys)
-        out = out.reshape(batch, n_queries, self.heads, self.dim)
+        out = torch.bmm(shares.reshape(batch * blocks, -1, 2 * self.window), window_keys).reshape(batch, n_queries, self.heads, self.dim)
+        no_loss = torch.zeros((), device=q.device)
         if not n_visible:
             return out, no_loss
-        shares = shares[..., two_windows:-1]
+        entry_shares = entry_shares[0]
         if keys is None:
-            out = out + torch.matmul(shares.flatten(1, 2), entries).reshape(out.shape)
+            out = out + torch.matmul(entry_shares.flatten(1, 2), entries).reshape(out.shape)
         else:
-            out = out + torch.matmul(shares, keys)
+            out = out + torch.matmul(entry_shares, keys)
         if scores is None or not attending.train_index or not torch.is_grad_enabled():
             return out, no_loss
-        return out, index_loss(shares, scores, chosen)
+        return out, index_loss(entry_shares.detach(), scores, chosen)
 
     def window_keys(self, kv, start, end):
         """For every block of W queries, its own and the previous block's keys."""
@@ -374,16 +400,14 @@ class Attention(nn.Module):
         blocks = blocks.unflatten(1, (-1, self.window))
         return torch.cat((blocks[:, :-1], blocks[:, 1:]), 2).flatten(0, 1)
 
-    def window_bias(self, start, end, like):
-        """0 where a query may look, MASKED elsewhere: [1, Q, 1, 2W]."""
+    def hidden_in_window(self, start, end, device):
+        """Where a query may not look among its own and the previous block's keys: [1, Q, 1, 2W]."""
         W = self.window
-        behind = torch.arange(W, device=like.device)[:, None] + W - torch.arange(2 * W, device=like.device)[None]
-        hidden = (behind < 0) | (behind >= W)
-        hidden = hidden[None].repeat((end - start) // W, 1, 1)
+        behind = torch.arange(W, device=device)[:, None] + W - torch.arange(2 * W, device=device)[None]
+        hidden = ((behind < 0) | (behind >= W))[None].repeat((end - start) // W, 1, 1)
         if start == 0:
             hidden[0, :, :W] = True
-        bias = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill_(hidden, MASKED)
-        return bias.view(1, end - start, 1, 2 * W)
+        return hidden.view(1, end - start, 1, 2 * W)
 
     def choose(self, entries, index, start, end, attending):
         """Which entries each query reads.
@@ -411,7 +435,7 @@ class Attention(nn.Module):
             return chosen, scores, None
         rows = lambda table: torch.stack([one[at] for one, at in zip(table, best)])
         dots = torch.einsum("bqhd,bqkd->bqhk", queries, rows(keys))
-        scores = torch.einsum("bqhk,bqh->bqk", F.relu(dots), weights.to(dots.dtype)).float()
+        scores = weighed_heads(dots, weights)
         return best < count[None, :, None], scores, rows(entries)
 
     def entry_dots(self, q, entries, keys):

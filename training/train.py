@@ -31,7 +31,7 @@ from tasks.mixture import Haystack, Mixture
 from tokenizer import Tokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-AGREE_EVERY = 5        # steps after which all ranks agree on the time, which waits for the GPU
+AGREE_EVERY = 10       # steps after which all ranks agree on the time, which waits for the GPU
 AGREE_SECONDS_MAX = 15  # so many steps count as no more: the recipe's minutes are for training, not for waiting for the compiler
 _mixture = None  # shared by the worker processes
 
@@ -157,37 +157,52 @@ class Trainer:
                 group["lr"] = rate * warm * decay
 
     def loss(self, ids, weights, stage):
-        """(loss, figures) of one batch; the head is multiplied only where there is something to learn."""
+        """(loss, figures) of one batch, given on the CPU; the head is multiplied only where there is something to learn."""
         mode = v4.Numerics(torch.bfloat16, self.progress >= self.recipe["quantised_from"])
         attending = v4.Attending(sparse=stage["sparse"], train_index=stage["train_index"], chunk=stage.get("chunk", 0),
                                  gather_above=stage.get("gather_above", 8192), remember=stage.get("remember", True))
         keep = self.recipe["text_keep"]
-        is_text, is_answer = weights < 1, weights == 1
+        is_text = weights < 1
         weights = torch.where(is_text & (torch.rand_like(weights) >= keep), torch.zeros_like(weights), weights)
         weights = torch.where(is_text, weights * stage.get("text_weight", 1.0) / keep, weights)
+        drafts = self.progress >= self.recipe["mtp_from"]
+        n_drafted = max(1, round(ids.shape[0] * self.recipe["mtp_share"])) if drafts else 0
+        next_tokens = self.targets(ids, weights, is_text, ahead=1)
+        tokens_after = self.targets(ids[:n_drafted], weights[:n_drafted], is_text[:n_drafted], ahead=2)
 
+        ids = self.sent(ids)
         streams, index_loss = self.model.streams(ids, mode, attending)
-        ce, right, answers = self.cross_entropy(self.model.hidden(streams), ids, weights, is_answer, ahead=1)
+        ce, right = self.cross_entropy(self.model.hidden(streams)[:, :-1], next_tokens)
         total = ce[0] + self.recipe["index_weight"] * index_loss
         figures = dict(answer=ce[1], text=ce[2], right=right, index=index_loss)
-        if self.progress >= self.recipe["mtp_from"]:
-            rows = max(1, round(ids.shape[0] * self.recipe["mtp_share"]))
-            drafted = self.model.drafted(streams[:rows], ids[:rows], mode, attending)
-            mtp, figures["drafted"], _ = self.cross_entropy(drafted, ids[:rows], weights[:rows], is_answer[:rows], ahead=2)
+        if drafts:
+            drafted = self.model.drafted(streams[:n_drafted], ids[:n_drafted], mode, attending)
+            mtp, figures["drafted"] = self.cross_entropy(drafted[:, :-2], tokens_after)
             total = total + self.recipe["mtp_weight"] * mtp[0]
         return total, figures
 
-    def cross_entropy(self, hidden, ids, weights, is_answer, ahead):
-        """((weighted mean, mean over answers, mean over text), share of answer tokens right, which are answers)"""
-        targets, weights = ids[:, ahead:].flatten(), weights[:, ahead:].flatten()
+    def sent(self, tensor):
+        """On the device, without waiting for what it is still computing."""
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
+
+    def targets(self, ids, weights, is_text, ahead):
+        """(where there is something to learn, the token `ahead` of there, its weight, whether it is of an answer).
+
+        Found on the CPU: the GPU would have to be waited for before the backward pass can be queued.
+        """
+        weights = weights[:, ahead:].flatten()
         at = weights.nonzero().squeeze(1)
-        logits = self.model.head(hidden[:, :-ahead].flatten(0, 1)[at]).float()
-        ce, weights, targets = F.cross_entropy(logits, targets[at], reduction="none"), weights[at], targets[at]
-        answers = is_answer[:, ahead:].flatten()[at]
+        return [self.sent(each) for each in (at, ids[:, ahead:].flatten()[at], weights[at], ~is_text[:, ahead:].flatten()[at])]
+
+    def cross_entropy(self, hidden, targets):
+        """((weighted mean, mean over answers, mean over text), share of answer tokens right)"""
+        at, tokens, weights, answers = targets
+        logits = self.model.head(hidden.flatten(0, 1)[at]).float()
+        ce = F.cross_entropy(logits, tokens, reduction="none")
         mean = lambda values, mask: (values.detach() * mask).sum() / mask.sum().clamp(min=1)
         with torch.no_grad():
-            right = mean((logits.argmax(-1) == targets).float(), answers)
-        return ((ce * weights).sum() / weights.sum(), mean(ce, answers), mean(ce, ~answers)), right, answers
+            right = mean((logits.argmax(-1) == tokens).float(), answers)
+        return ((ce * weights).sum() / weights.sum(), mean(ce, answers), mean(ce, ~answers)), right
 
     def reduce_gradients(self):
         if self.world == 1:
@@ -204,7 +219,7 @@ class Trainer:
 
     def one_step(self, batches):
         stage = self.stage()
-        ids, weights = (torch.from_numpy(array).to(self.device)
+        ids, weights = (torch.from_numpy(array)
                         for array in batches.get(self.step * self.world + self.rank + 1_000_000 * self.recipe["seed"], self.world, stage))
         self.set_learning_rates()
         loss, figures = self.loss(ids, weights, stage)

@@ -61,7 +61,7 @@ class Mixture:
             self.entries = reading.read_lines(corpus / "definitions.jsonl.xz")
             self.records = reading.read_lines(corpus / "questions.jsonl.xz")
             self.stated = reading.read_lines(corpus / "stated.jsonl.xz")
-            self.paraphraser = reading.Paraphraser(reading.read_lines(corpus / "synonyms.jsonl.xz"))
+            self.paraphraser = reading.Paraphraser(reading.read_lines(corpus / "synonyms.jsonl.xz"), self.entries)
 
     def sample(self, r, length, kinds):
         """(ids, weights) of exactly `length` tokens of a task drawn from kinds {name: share}."""
@@ -131,18 +131,18 @@ class Mixture:
         facts, made, documents = relations.Facts(r, self.told), [], []
         while budget > 60:
             part, size = r.random(), max(1, int(min(budget, 1200) * r.choice((0.25, 0.5, 1.0)) // 28))
-            if part < 0.25:
+            if part < 0.35:
                 made.append(relations.passage(r, r.choice(self.passages), filler))
                 document = made[-1][0]
-            elif part < 0.45 and budget > 500:
+            elif part < 0.6 and budget > 500:
                 some = r.sample(self.passages, min(len(self.passages), r.randint(2, max(2, min(9, int(budget // 250))))))
                 made.append(relations.dossier(r, some, filler))
                 document = made[-1][0]
-            elif part < 0.65:
+            elif part < 0.74:
                 document = facts.paper(r.randint(1, min(9, size)), filler)
-            elif part < 0.8:
+            elif part < 0.84:
                 document = facts.notes(size, filler)
-            elif part < 0.9:
+            elif part < 0.92:
                 document = facts.table(r.randint(1, max(1, size // 3)), r.randint(1, 4))
             else:
                 document = self.prose_document(r, int(min(budget, 2000) * r.uniform(0.2, 1.0)))
@@ -157,14 +157,14 @@ class Mixture:
         return self.converse(r, length, made) if any(own for _, own, _ in made) else None
 
     def reworded(self, r, turns, share=0.25):
-        """Some questions with one or two of their words said otherwise, so that none is learnt by heart."""
+        """Some questions with words said otherwise, one of them or most, so that none is learnt by heart."""
         if not hasattr(self, "paraphraser"):
             return turns
         for turn in turns:
             words = turn.question.split(" ")
-            candidates = [at for at, word in enumerate(words) if word.islower() and word.isalpha() and len(word) > 4 and word not in reading.SMALL_WORDS]
+            candidates = [at for at, word in enumerate(words) if word.islower() and word.isalpha() and len(word) > 3 and word not in reading.SMALL_WORDS]
             if candidates and r.random() < share:
-                for at in r.sample(candidates, min(len(candidates), r.choice((1, 1, 2)))):
+                for at in r.sample(candidates, max(1, round(len(candidates) * r.choice((0, 0.3, 0.6))))):
                     words[at] = self.paraphraser.other(r, words[at])
                 turn.question = " ".join(words)
         return turns
@@ -198,7 +198,7 @@ class Mixture:
                 if made_of_it:
                     text = text.replace(sentence, made_of_it[0], 1)
                     turns.append(made_of_it[1])
-            made.append((Document(self.title(r, ids), [text]), self.reworded(r, turns), None))
+            made.append((Document(self.title(r, ids), [text]), self.reworded(r, turns, 0.6), None))
             budget -= len(ids) + 20
         return self.converse(r, length, made, absent=lambda: self.gap_elsewhere(r)) if any(turns for _, turns, _ in made) else None
 

@@ -1,4 +1,5 @@
 """Questions about real text: definitions, headings, who-when-how-much of any sentence, and the question sets of sources.toml."""
+import collections
 import json
 import lzma
 import re
@@ -76,11 +77,27 @@ she her they their them this that these those and or but not which who when wher
 should must i you we our your my me him us so if into out up also such any all each no""".split())
 
 
-class Paraphraser:
-    """Says words in other words: WordNet's synonyms, the endings carried over."""
+VAGUE_WORDS = set("""used having something someone especially usually relating quality state being made form kind part more most very often
+being etc certain various that's person pertaining belonging called same other another without between like over under whose made make
+manner resembling certainly formerly applied used great small large also only act one's thing things characterized containing according""".split())
 
-    def __init__(self, entries):
-        self.synonyms = {entry["word"]: entry["synonyms"] for entry in entries}
+
+class Paraphraser:
+    """Says words in other words: WordNet's synonyms with the endings carried over, or a word of the dictionary's explanation."""
+
+    def __init__(self, entries, definitions=()):
+        others = {entry["word"]: [s for s in entry["synonyms"] if entry["word"] not in s.split(" ")] for entry in entries}
+        self.synonyms = {word: synonyms for word, synonyms in others.items() if synonyms}
+        self.related, frequent = collections.defaultdict(list), collections.Counter()
+        for entry in definitions:
+            word = entry["word"].lower()
+            told = [w for w in re.findall(r"[a-z]{4,}", entry["text"].lower()) if w not in SMALL_WORDS and w not in VAGUE_WORDS and w != word]
+            self.related[word] += told[:6]
+            frequent.update(told)
+            for other in told[:2]:  # the genus is named first: a harbour is a kind of port
+                self.related[other].append(word)
+        kept = {word: [w for w in dict.fromkeys(words) if frequent[w] >= 20] for word, words in self.related.items()}
+        self.related = {word: words for word, words in kept.items() if words}
 
     def stem(self, word):
         """(a known word, the ending to put on its synonyms)"""
@@ -94,6 +111,9 @@ class Paraphraser:
 
     def other(self, r, word):
         base, ending = self.stem(word)
+        related = self.related.get(base or word)
+        if related and (not base or r.random() < 0.3):
+            return r.choice(related)
         if not base:
             return word
         head, *rest = r.choice(self.synonyms[base][:4]).split(" ")

@@ -1,11 +1,13 @@
 """Facts said in one way and asked for in another: what teaches meaning rather than matching words.
 
-relations/*.toml hold the wordings: a `[[relation]]` is one kind of fact about one kind of thing, a
-`[[passage]]` a short paper whose facts are slots.  Here they become papers, notes, tables and lists.
+relations/ holds the wordings, written by hand: in *.toml each `[[relation]]` is one kind of fact about one kind of thing, in
+passages.tar.xz (more of the same kind of file, packed: it is much text) each `[[passage]]` is a short paper whose facts are slots.
+Here they become papers, notes, tables and lists.
 """
 import dataclasses
 import pathlib
 import re
+import tarfile
 import tomllib
 
 from tasks import values as v
@@ -173,13 +175,11 @@ def filled(template, **slots):
 
 
 def load(folder=FOLDER):
-    """([Relation], [passage tables]) of every file in the folder."""
-    relations, passages = [], []
-    for path in sorted(folder.glob("*.toml")):
-        table = tomllib.loads(path.read_text())
-        relations += [Relation(**relation) for relation in table.get("relation", [])]
-        passages += table.get("passage", [])
-    return relations, passages
+    """([Relation], [passage tables]).  New files go to the archive's end: held_out() counts from its beginning."""
+    tables = [tomllib.loads(path.read_text()) for path in sorted(folder.glob("*.toml"))]
+    with tarfile.open(folder / "passages.tar.xz") as archive:
+        passages = [table for member in archive for table in tomllib.load(archive.extractfile(member))["passage"]]
+    return [Relation(**relation) for table in tables for relation in table.get("relation", [])], passages
 
 
 def held_out(items):
