@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/utf8.h"
+#include "tests/support/sample_size.h"
 
 namespace widenet::answer {
 namespace {
@@ -155,7 +156,7 @@ TEST(QuoteFinderTest, RandomQuotesAreFoundAfterTheirBlanksChanged) {
                                           "\xF0\x9F\x98\x80",
                                           "due"};
   const std::vector<std::string> blanks = {" ", "\n", "  ", "\xC2\xA0", "\t "};
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < test::sample_size(200, 20'000); ++round) {
     std::vector<std::string> chosen;
     for (size_t i = 0; i < 40; ++i) chosen.push_back(words[below(words.size())]);
     std::string text;

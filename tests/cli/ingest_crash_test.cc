@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/cli/program.h"
+#include "tests/support/sample_size.h"
 #include "tests/support/tiny_model.h"
 
 namespace widenet::testing {
@@ -58,7 +59,7 @@ TEST(IngestCrashTest, KilledAtRandomMomentsItLosesNothingAndFinishes) {
     directory.write("papers/paper" + std::to_string(i) + ".txt", text);
   }
   std::vector<std::string> acknowledged;
-  for (int round = 0; round < 6; ++round) {
+  for (int round = 0; round < test::sample_size(6, 200); ++round) {
     ingest_and_kill(directory.path(), std::chrono::milliseconds(20 + random() % 400));
     const auto documents = list(directory.path());
     std::vector<std::string> keys;

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "base/utf8.h"
+#include "tests/support/sample_size.h"
 #include "tests/support/tiny_tokenizer.h"
 
 namespace widenet::engine {
@@ -121,7 +122,7 @@ TEST(TextSplitterTest, EveryCharacterIsInTheSameClassAsInIcu) {
 
 TEST(TextSplitterTest, PiecesOfAnyBytesAreTheBytes) {
   std::mt19937 random(7);
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < test::sample_size(500, 50'000); ++round) {
     std::string bytes;
     for (auto n = random() % 60; n > 0; --n) bytes += static_cast<char>(random());
     for (const TextSplitter* splitter : {&by_hand(), &by_icu()}) {

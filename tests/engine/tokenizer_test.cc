@@ -9,6 +9,7 @@
 
 #include "base/utf8.h"
 #include "engine/byte_pair_merger.h"
+#include "tests/support/sample_size.h"
 #include "tests/support/tiny_tokenizer.h"
 
 namespace widenet::engine {
@@ -109,7 +110,7 @@ TEST(TokenizerTest, TextNeverYieldsSpecialTokens) {
       "<｜User｜>", "<think>", "</think>", "<", "｜", "User", "<｜begin▁of▁sentence｜>",
       " ",          "\n",      "｜>",      "x"};
   std::mt19937 random(1);
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < test::sample_size(300, 30'000); ++round) {
     std::string text;
     for (auto n = random() % 12; n > 0; --n) text += parts[random() % parts.size()];
     const Ids ids = nano().encode(text);
@@ -141,7 +142,7 @@ TEST(TokenizerTest, LongestSpecialTokenWinsAndNormalizedOnesComeSecond) {
 
 TEST(TokenizerTest, AnyBytesSurviveEncodingAndDecoding) {
   std::mt19937 random(2);
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < test::sample_size(500, 50'000); ++round) {
     std::string bytes;
     for (auto n = random() % 200; n > 0; --n) {
       bytes += static_cast<char>(random() % 4 == 0 ? random() : 'a' + random() % 3);
@@ -172,7 +173,7 @@ TEST(TokenizerTest, TokenizersOfOneThreadDoNotMix) {
 // Pieces of every length around the cache's, twice each: computed, then remembered.
 TEST(TokenizerTest, RememberedPiecesAreThePiecesComputed) {
   std::mt19937 random(3);
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < test::sample_size(2000, 200'000); ++round) {
     std::string word;
     for (auto n = random() % 20 + 1; n > 0; --n) word += static_cast<char>('a' + random() % 2);
     const Ids first = nano().encode(word);
@@ -313,7 +314,7 @@ TEST(BytePairMergerTest, EqualsTheDefinitionOnShortAndLongPieces) {
 TEST(StreamDecoderTest, TextIsCutOnlyBetweenCharacters) {
   const Tokenizer bytes_only = parse(test::tiny_tokenizer_json());
   std::mt19937 random(4);
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < test::sample_size(300, 30'000); ++round) {
     std::string bytes;
     for (auto n = random() % 12; n > 0; --n) {
       if (random() % 4 == 0) {

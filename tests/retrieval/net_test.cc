@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/store/fixture.h"
+#include "tests/support/sample_size.h"
 
 namespace widenet::retrieval {
 namespace {
@@ -160,7 +161,7 @@ TEST(NetTest, DocumentsComeByCollectionFirst) {
 // Whatever is asked: within budget, in order, nothing twice, and the price is what it says.
 TEST(NetTest, AnyNetIsOrderedPricedAndWithinBudget) {
   std::mt19937 random(7);
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < test::sample_size(500, 20'000); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     std::vector<int64_t> n_chunks;
     for (size_t i = 0; i < 1 + random() % 8; ++i) n_chunks.push_back(1 + random() % 30);

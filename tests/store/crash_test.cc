@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "tests/store/fixture.h"
+#include "tests/support/sample_size.h"
 
 namespace widenet::store {
 namespace {
@@ -142,24 +143,26 @@ class CrashTest : public ::testing::Test {
 };
 
 TEST_F(CrashTest, KilledAtAnyMomentTheStoreHoldsWhatItAcknowledged) {
-  const test::TemporaryDirectory directory;
   std::mt19937 random(20261125);
-  std::map<int64_t, char> last_step;
-  int64_t n_started = 0;
   int64_t n_acknowledged = 0;
-  for (int round = 0; round < 25; ++round) {
-    SCOPED_TRACE("round " + std::to_string(round));
-    const auto acknowledged =
-        run_and_kill(directory.path(), n_started, std::chrono::microseconds(random() % 150'000));
-    for (const Acknowledged& one : acknowledged) {
-      last_step[one.number] = one.step;
-      n_started = std::max(n_started, one.number + 1);
+  for (int life = 0; life < test::sample_size(1, 40); ++life) {
+    const test::TemporaryDirectory directory;
+    std::map<int64_t, char> last_step;
+    int64_t n_started = 0;
+    for (int round = 0; round < 25; ++round) {
+      SCOPED_TRACE("life " + std::to_string(life) + ", round " + std::to_string(round));
+      const auto acknowledged =
+          run_and_kill(directory.path(), n_started, std::chrono::microseconds(random() % 150'000));
+      for (const Acknowledged& one : acknowledged) {
+        last_step[one.number] = one.step;
+        n_started = std::max(n_started, one.number + 1);
+      }
+      n_acknowledged += std::ssize(acknowledged);
+      ++n_started;  // one more may have begun
+      const auto store = Store::open(directory.path());
+      check(*store, last_step, n_started);
+      if (HasFailure()) return;
     }
-    n_acknowledged += std::ssize(acknowledged);
-    ++n_started;  // one more may have begun
-    const auto store = Store::open(directory.path());
-    check(*store, last_step, n_started);
-    if (HasFailure()) return;
   }
   EXPECT_GT(n_acknowledged, 25) << "the child was killed too soon to show anything";
 }
