@@ -57,6 +57,7 @@ class Mixture:
         """
         self.tokenizer, self.haystack = tokenizer, haystack
         self.told, self.passages = map(share, relations.load())
+        self.paraphraser = reading.Paraphraser()
         if corpus:
             self.entries = reading.read_lines(corpus / "definitions.jsonl.xz")
             self.records = reading.read_lines(corpus / "questions.jsonl.xz")
@@ -132,11 +133,11 @@ class Mixture:
         while budget > 60:
             part, size = r.random(), max(1, int(min(budget, 1200) * r.choice((0.25, 0.5, 1.0)) // 28))
             if part < 0.35:
-                made.append(relations.passage(r, r.choice(self.passages), filler))
+                made.append(relations.passage(r, r.choice(self.passages), filler, self.rewording(r)))
                 document = made[-1][0]
             elif part < 0.6 and budget > 500:
                 some = r.sample(self.passages, min(len(self.passages), r.randint(2, max(2, min(9, int(budget // 250))))))
-                made.append(relations.dossier(r, some, filler))
+                made.append(relations.dossier(r, some, filler, self.rewording(r)))
                 document = made[-1][0]
             elif part < 0.74:
                 document = facts.paper(r.randint(1, min(9, size)), filler)
@@ -156,18 +157,16 @@ class Mixture:
             made[-1] = (documents[-1], turns, lambda: facts.absent() or turns[0])
         return self.converse(r, length, made) if any(own for _, own, _ in made) else None
 
-    def reworded(self, r, turns, share=0.25):
+    def reworded(self, r, turns, share=0.4):
         """Some questions with words said otherwise, one of them or most, so that none is learnt by heart."""
-        if not hasattr(self, "paraphraser"):
-            return turns
         for turn in turns:
-            words = turn.question.split(" ")
-            candidates = [at for at, word in enumerate(words) if word.islower() and word.isalpha() and len(word) > 3 and word not in reading.SMALL_WORDS]
-            if candidates and r.random() < share:
-                for at in r.sample(candidates, max(1, round(len(candidates) * r.choice((0, 0.3, 0.6))))):
-                    words[at] = self.paraphraser.other(r, words[at])
-                turn.question = " ".join(words)
+            if r.random() < share:
+                turn.question = self.paraphraser.reworded(r, turn.question, r.choice((0, 0.3, 0.6)))
         return turns
+
+    def rewording(self, r):
+        """For some papers, what says their sentences in other words; the other half of reworded()."""
+        return (lambda text: self.paraphraser.reworded(r, text, r.choice((0, 0.2, 0.4)))) if r.random() < 0.4 else None
 
     def sentence(self, r):
         """A sentence or two of running text."""

@@ -2,6 +2,7 @@
 import collections
 import json
 import lzma
+import pathlib
 import re
 
 from tasks.prompt import Document, Turn
@@ -77,15 +78,22 @@ she her they their them this that these those and or but not which who when wher
 should must i you we our your my me him us so if into out up also such any all each no""".split())
 
 
+LEXICON = pathlib.Path(__file__).parent / "lexicon.txt.xz"
 VAGUE_WORDS = set("""used having something someone especially usually relating quality state being made form kind part more most very often
 being etc certain various that's person pertaining belonging called same other another without between like over under whose made make
 manner resembling certainly formerly applied used great small large also only act one's thing things characterized containing according""".split())
 
 
 class Paraphraser:
-    """Says words in other words: WordNet's synonyms with the endings carried over, or a word of the dictionary's explanation."""
+    """Says words in other words.
 
-    def __init__(self, entries, definitions=()):
+    For 12,600 words by a lexicon written by hand; else by WordNet's synonyms with the endings carried over, or by a word of the
+    dictionary's explanation (both from corpus.py).
+    """
+
+    def __init__(self, entries=(), definitions=()):
+        with lzma.open(LEXICON, "rt", encoding="utf-8") as file:
+            self.lexicon = {word: others.split("; ") for word, others in (line.rstrip("\n").split(": ") for line in file)}
         others = {entry["word"]: [s for s in entry["synonyms"] if entry["word"] not in s.split(" ")] for entry in entries}
         self.synonyms = {word: synonyms for word, synonyms in others.items() if synonyms}
         self.related, frequent = collections.defaultdict(list), collections.Counter()
@@ -110,6 +118,8 @@ class Paraphraser:
         return None, ""
 
     def other(self, r, word):
+        if word in self.lexicon and r.random() < 0.85:
+            return r.choice(self.lexicon[word])
         base, ending = self.stem(word)
         related = self.related.get(base or word)
         if related and (not base or r.random() < 0.3):
@@ -120,6 +130,14 @@ class Paraphraser:
         if ending and r.random() < 0.6:
             head = (head[:-1] if head.endswith("e") and ending != "s" else head) + ending
         return " ".join([head] + rest)
+
+    def reworded(self, r, text, share):
+        """The text with at least one of its longer words said otherwise, as many as `share` asks for; not what stands in braces."""
+        words = text.split(" ")
+        candidates = [at for at, word in enumerate(words) if word.islower() and word.isalpha() and len(word) > 3 and word not in SMALL_WORDS]
+        for at in r.sample(candidates, min(len(candidates), max(1, round(len(candidates) * share)))):
+            words[at] = self.other(r, words[at])
+        return " ".join(words)
 
     def keywords(self, r, words, share):
         """The content words of a list, some left out, some said otherwise, the small ones thinned out."""

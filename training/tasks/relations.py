@@ -343,15 +343,18 @@ class Facts:
         return Turn(filled(r.choice(unsaid.asks), x=unsaid.subject(r)[0]), []) if unsaid.name not in told else None
 
 
-def passage(r, table, filler=None):
-    """A short paper with its slots filled: (document, turns, a maker of questions whose sentence was left out)."""
+def passage(r, table, filler=None, reword=None):
+    """A short paper with its slots filled: (document, turns, a maker of questions that it does not answer).
+
+    reword(text) says a sentence in other words before its slots are filled.
+    """
     slots = {}
     for name, kind in table["slots"].items():
         draws = ((VALUES[kind](r) if isinstance(kind, str) else r.choice(kind)) for _ in range(20))
         slots[name] = next((value for value in draws if value not in slots.values()), f"no. {len(slots) + 1}")
-    lines, turns, missing = [], [], []
+    lines, turns, missing = [], [], list(table.get("absent", []))
     for sentence in table["sentences"]:
-        line = filled(sentence["text"], **slots)
+        line = filled(reword(sentence["text"]) if reword else sentence["text"], **slots)
         facts = [fact for fact in [sentence] + sentence.get("more", []) if fact.get("asks")]
         if facts and r.random() < 0.15:
             missing += [ask for fact in facts for ask in fact["asks"]]
@@ -361,14 +364,14 @@ def passage(r, table, filler=None):
         lines.append(line)
         turns += [Turn(loosely(r, filled(r.choice(fact["asks"]), **slots)), [line], as_stated(line, slots[fact["answer"]])) for fact in facts]
     if not turns:
-        return passage(r, table, filler)
+        return passage(r, table, filler, reword)
     absent = (lambda: Turn(filled(r.choice(missing), **slots), [])) if missing else None
     return Document(filled(table["title"], **slots), [laid_out(r, lines)]), turns, absent
 
 
-def dossier(r, tables, filler=None):
+def dossier(r, tables, filler=None, reword=None):
     """Several short papers as the sections of a long one."""
-    parts = [passage(r, table, filler) for table in tables]
+    parts = [passage(r, table, filler, reword) for table in tables]
     numbered = r.random() < 0.6
     sections = [f"{f'{n}. ' if numbered else r.choice(('', '# '))}{document.title}\n\n{document.passages[0]}" for n, (document, _, _) in enumerate(parts, 1)]
     title = r.choice(("Handbook", "Manual", "Collected papers", "Minutes", "Report", "Agreement", "Guide", "Dossier", parts[0][0].title)) + \
