@@ -63,7 +63,8 @@ class LoadedEngine final : public Engine {
   explicit LoadedEngine(const EngineOptions& options)
       : directory_(normal_form(options.model)),
         numerics_(options.numerics),
-        backend_(choose_backend(options.backend)),
+        backend_(options.operations != nullptr ? *options.operations
+                                               : choose_backend(options.backend)),
         config_(load_model_config(directory_)),
         checkpoint_(Checkpoint::open(directory_)),
         pool_(choose_threads(options.threads)) {
@@ -92,6 +93,7 @@ class LoadedEngine final : public Engine {
 
   std::string name() const override { return directory_.filename().string(); }
   std::string backend_name() const override { return backend_.name; }
+  int n_threads() const override { return pool_.n_threads(); }
   Numerics numerics() const override { return numerics_; }
   int64_t n_tokens_max() const override { return config_.positions_max; }
 

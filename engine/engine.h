@@ -12,6 +12,10 @@
 
 #include "engine/tokenizer.h"
 
+namespace widenet::kernels {
+struct Backend;
+}
+
 namespace widenet::engine {
 
 struct ModelConfig;
@@ -33,7 +37,8 @@ struct EngineOptions {
       model;  // directory: config.json, model.safetensors (or index), tokenizer.json
   Numerics numerics = Numerics::native;
   std::string backend;  // "reference", "avx2", "avx512"; empty: $WN_BACKEND, else the fastest here
-  int threads = 0;      // 0: one for each CPU this process may use
+  const kernels::Backend* operations = nullptr;  // instead of `backend`; outlives the engine
+  int threads = 0;                               // 0: one for each CPU this process may use
 };
 
 // A loaded model.  Weights are mapped, not copied.  Immutable after load(), except that its
@@ -58,6 +63,7 @@ class Engine {
   virtual std::string name() const = 0;
 
   virtual std::string backend_name() const = 0;
+  virtual int n_threads() const = 0;
   virtual Numerics numerics() const = 0;
 
   // The largest number of tokens a timeline may have.
@@ -96,6 +102,9 @@ class Session {
   // Throws EngineError on a token outside the vocabulary or a timeline too long.
   virtual SyncResult sync(std::span<const TokenId> tokens, const SyncOptions& options) = 0;
   SyncResult sync(std::span<const TokenId> tokens) { return sync(tokens, {}); }
+
+  // Bytes of the rows kept for the timeline: what a longer one needs more memory for.
+  virtual int64_t state_bytes() const = 0;
 
   // After the last token, [vocab_size].  Empty before the first sync() and after a cancelled one.
   // Valid until the next sync().

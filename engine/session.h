@@ -17,6 +17,7 @@ class ModelSession final : public Session {
   SyncResult sync(std::span<const TokenId> tokens, const SyncOptions& options) override;
   std::span<const float> logits() const override { return logits_; }
   std::span<const TokenId> tokens() const override { return tokens_; }
+  int64_t state_bytes() const override { return stored_bytes(state_).total(); }
   const KvState& state() const { return state_; }
 
  private:
