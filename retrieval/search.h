@@ -24,7 +24,7 @@ struct SearchOptions {
   int64_t candidates_max = 500;  // from each list
   double rrf_k = 60;
   double lexical_weight = 1;
-  double dense_weight = 0.3;  // our embedding is small: models/nano-embed/README.md measures this
+  double dense_weight = 0.5;  // our embedding is small: models/nano-embed/README.md measures this
 };
 
 // A chunk with the reasons for its rank: `explain` shows them.  Ranks count from 1.

@@ -7,8 +7,9 @@
 
 Texts are .zst files of records parted by a line holding U+001E; questions are T0 prompts, one JSON object a line.
 A pair is (something like a query, a passage that answers it): a title and heading and their section, a question and
-its passage (those of --corpus, which corpus.py wrote, and of tasks/relations too), a sentence or some of its words and what stands around it; drawn afresh each time.  Training pulls each pair together and pushes the
-other passages of its batch away (InfoNCE, both ways).  Runs on a CPU with torch 1.13 or a GPU with a newer one.
+its passage (those of --corpus, which corpus.py wrote, and of tasks/relations too), a sentence or some of its words and what stands around it, a sentence in
+other words (tasks/reading.py's Paraphraser) and where it stands; drawn afresh each time.  Training pulls each pair together and
+pushes the other passages of its batch away (InfoNCE, both ways).  Runs on a CPU with torch 1.13 or a GPU with a newer one.
 """
 import argparse
 import hashlib
@@ -28,6 +29,7 @@ import numpy as np
 from tasks import reading, relations
 from tokenizer import Tokenizer
 
+WAYS_ASKED = 3  # as it stands, in lower case, in other words
 QUERY_TOKENS_MAX, SENTENCE_TOKENS_MAX, PASSAGE_WINDOW = 48, 96, 160
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[\"'(A-Z0-9])|\n+")
 
@@ -140,28 +142,33 @@ def make_passages(arguments):
     found += [(question, "", passage, 0) for question, _, passage in question_passages(arguments.questions)]
     found += [(question, "", passage, 0) for question, passage in asked_passages(pathlib.Path(arguments.corpus), arguments.seed)]
     random.Random(arguments.seed).shuffle(found)
+    r = random.Random(arguments.seed)
+    corpus = pathlib.Path(arguments.corpus)
+    paraphraser = reading.Paraphraser(reading.read_lines(corpus / "synonyms.jsonl.xz"), reading.read_lines(corpus / "definitions.jsonl.xz"))
+    otherwise = lambda text: " " + paraphraser.reworded(r, text[0].lower() + text[1:] if text else text, r.choice((0.3, 0.6, 1)))
     texts, firsts, is_title = [], [0], []
     for title, heading, passage, titled in found:
         sentences = [sentence for sentence in SENTENCE_END.split(passage) if len(sentence) > 15][:40]
         if len(sentences) < 2:
             continue
         asked = f"{title} {heading}".strip()
-        texts += [asked, " " + asked.lower()]
+        texts += [asked, " " + asked.lower(), otherwise(asked)]
         for i, sentence in enumerate(sentences):
             text = " " + sentence if i else sentence
-            texts += [text, text.lower()]
+            texts += [text, text.lower(), otherwise(sentence)]
         firsts.append(firsts[-1] + len(sentences))
         is_title.append(titled)
-    plain, lower, given = Lists(), Lists(), Lists()
+    plain, lower, other, given = Lists(), Lists(), Lists(), Lists()
     tokens = iter(encode_all(texts, arguments))
     for first, end in zip(firsts, firsts[1:]):
-        given.add(next(tokens)[:QUERY_TOKENS_MAX])
-        given.add(next(tokens)[:QUERY_TOKENS_MAX])
+        for _ in range(WAYS_ASKED):
+            given.add(next(tokens)[:QUERY_TOKENS_MAX])
         for _ in range(first, end):
             plain.add(next(tokens)[:SENTENCE_TOKENS_MAX])
             lower.add(next(tokens)[:SENTENCE_TOKENS_MAX])
+            other.add(next(tokens)[:SENTENCE_TOKENS_MAX])
     pathlib.Path(arguments.out).parent.mkdir(parents=True, exist_ok=True)
-    np.savez(arguments.out, **plain.arrays("plain"), **lower.arrays("lower"), **given.arrays("given"),
+    np.savez(arguments.out, **plain.arrays("plain"), **lower.arrays("lower"), **other.arrays("other"), **given.arrays("given"),
              firsts=np.array(firsts, np.int64), is_title=np.array(is_title, np.uint8))
     print(f"{len(is_title)} passages, {plain.ends[-1]} tokens -> {arguments.out}")
 
@@ -171,7 +178,7 @@ class Passages:
 
     def __init__(self, path):
         arrays = np.load(path)
-        self.lists = {name: (arrays[f"{name}_tokens"], arrays[f"{name}_ends"]) for name in ("plain", "lower", "given")}
+        self.lists = {name: (arrays[f"{name}_tokens"], arrays[f"{name}_ends"]) for name in ("plain", "lower", "other", "given")}
         self.firsts, self.is_title = arrays["firsts"], arrays["is_title"]
 
     def __len__(self):
@@ -183,16 +190,17 @@ class Passages:
 
     def pair(self, i, rng):
         first, end = self.firsts[i], self.firsts[i + 1]
-        cased, lowered = self.list("given", 2 * i), self.list("given", 2 * i + 1)
-        asked = cased if rng.random() < 0.5 else lowered
+        cased = self.list("given", WAYS_ASKED * i)
+        asked = self.list("given", WAYS_ASKED * i + rng.integers(WAYS_ASKED))
         kind = rng.random()
         if len(asked) and (not self.is_title[i] or kind < 0.3):  # the title and heading, or the question
             return asked, self.window([self.list("plain", j) for j in range(first, end)], rng)
         chosen = rng.integers(first, end)
-        query = self.list("lower" if rng.random() < 0.45 else "plain", chosen)
+        otherwise = rng.random() < 0.5
+        query = self.list("other" if otherwise else "lower" if rng.random() < 0.45 else "plain", chosen)
         if kind < 0.85:  # some words of a sentence, else all
             query = query[rng.random(len(query)) < rng.uniform(0.15, 0.8)]
-        stays = rng.random() < 0.4
+        stays = otherwise or rng.random() < 0.4
         body = [self.list("plain", j) for j in range(first, end) if stays or j != chosen]
         if self.is_title[i] and rng.random() < 0.3:
             query = np.concatenate([asked, query])
