@@ -7,7 +7,7 @@ import { openPage, startBrowser, startServer } from "./browser.mjs";
 
 const kRoot = new URL("../../", import.meta.url).pathname;
 const kFolders = ["contracts", "policies", "depots"];
-const question = process.argv[2] ?? "For how long are refrigerated lorries pre-cooled?";
+const question = process.argv[2] ?? "What is the deposit for each grinder?";
 
 async function sampleFiles() {
   const files = [];
