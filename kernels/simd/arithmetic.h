@@ -4,6 +4,16 @@
 namespace widenet::kernels {
 namespace {
 
+// body(0), ..., body(n - 1), the indices known at compile time.  As loops, g++ 12 unrolls them too
+// late to keep in registers the arrays that they index: every sum is then stored in every step.
+template <typename Body, int... i>
+WN_INLINE void for_each_index(const Body& body, std::integer_sequence<int, i...>) {
+  (body(std::integral_constant<int, i>()), ...);
+}
+template <int n, typename Body>
+WN_INLINE void unrolled(const Body& body) {
+  for_each_index(body, std::make_integer_sequence<int, n>());
+}
 constexpr int64_t round_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }

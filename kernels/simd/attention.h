@@ -27,21 +27,19 @@ WN_INLINE void attention_logits(const float* q,
     const float* row[4];
     for (int64_t i = 0; i < 4; ++i) row[i] = rows[at_most(n + i, n_rows - 1)];
     F sums[H][4];
-    for (int h = 0; h < H; ++h) {
-      for (int i = 0; i < 4; ++i) sums[h][i] = zero();
-    }
+    unrolled<H * 4>([&](auto i) WN_ALWAYS { sums[i / 4][i % 4] = zero(); });
     for (int64_t c = 0; c < dim; c += kLanes) {
       F query[H];
-      for (int h = 0; h < H; ++h) query[h] = load(q + h * dim + c);
-      for (int i = 0; i < 4; ++i) {
+      unrolled<H>([&](auto h) WN_ALWAYS { query[h] = load(q + h * dim + c); });
+      unrolled<4>([&](auto i) WN_ALWAYS {
         const F key = load(row[i] + c);
-        for (int h = 0; h < H; ++h) sums[h][i] = fma(query[h], key, sums[h][i]);
-      }
+        unrolled<H>([&](auto h) WN_ALWAYS { sums[h][i] = fma(query[h], key, sums[h][i]); });
+      });
     }
-    for (int h = 0; h < H; ++h) {  // logits have room for a multiple of 4
+    unrolled<H>([&](auto h) WN_ALWAYS {  // logits have room for a multiple of 4
       const __m128 four = sums_of_four(sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
       _mm_storeu_ps(logits + h * logits_stride + n, _mm_mul_ps(four, _mm_set1_ps(scale)));
-    }
+    });
   }
 }
 
@@ -81,23 +79,21 @@ WN_INLINE void attention_values(const float* weights,
                                 int64_t dim,
                                 float* out) {
   F sums[H][V];
-  for (int h = 0; h < H; ++h) {
-    for (int v = 0; v < V; ++v) sums[h][v] = zero();
-  }
+  unrolled<H * V>([&](auto i) WN_ALWAYS { sums[i / V][i % V] = zero(); });
   for (int64_t n = 0; n < n_rows; ++n) {
     F values[V];
-    for (int v = 0; v < V; ++v) values[v] = load(rows[n] + v * kLanes);
-    for (int h = 0; h < H; ++h) {
+    unrolled<V>([&](auto v) WN_ALWAYS { values[v] = load(rows[n] + v * kLanes); });
+    unrolled<H>([&](auto h) WN_ALWAYS {
       const F weight = splat(weights[h * weights_stride + n]);
-      for (int v = 0; v < V; ++v) sums[h][v] = fma(weight, values[v], sums[h][v]);
-    }
+      unrolled<V>([&](auto v) WN_ALWAYS { sums[h][v] = fma(weight, values[v], sums[h][v]); });
+    });
   }
-  for (int h = 0; h < H; ++h) {
-    for (int v = 0; v < V; ++v) {
-      const F result = div(sums[h][v], splat(totals[h]));
-      store(out + h * dim + v * kLanes, round ? round_bf16(result) : result);
-    }
-  }
+  unrolled<H * V>([&](auto i) WN_ALWAYS {
+    constexpr int h = i / V;
+    constexpr int v = i % V;
+    const F result = div(sums[h][v], splat(totals[h]));
+    store(out + h * dim + v * kLanes, round ? round_bf16(result) : result);
+  });
 }
 
 template <int H>

@@ -10,7 +10,8 @@
 #pragma GCC target("avx2,fma")
 #endif
 
-#define WN_INLINE inline __attribute__((always_inline))
+#define WN_ALWAYS __attribute__((always_inline))
+#define WN_INLINE inline WN_ALWAYS
 
 namespace widenet::kernels {
 namespace {

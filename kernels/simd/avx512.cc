@@ -15,7 +15,8 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"        // and so is this one
 #endif
 
-#define WN_INLINE inline __attribute__((always_inline))
+#define WN_ALWAYS __attribute__((always_inline))
+#define WN_INLINE inline WN_ALWAYS
 
 namespace widenet::kernels {
 namespace {
@@ -31,7 +32,7 @@ namespace widenet::kernels {
 namespace {
 
 constexpr int64_t kHeadBlock = 4;  // heads x rows, and heads x vectors, kept in registers
-constexpr int64_t kLinearTokens = 4;
+constexpr int64_t kLinearTokens = 6;
 using F = __m512;
 
 WN_INLINE __mmask16 first_lanes(int64_t n) {
@@ -160,8 +161,12 @@ WN_INLINE __m128 sums_of_four(F a, F b, F c, F d) {
 #define WN_BF16_DOT 1
 constexpr int64_t kPanelStep = 32;
 
-WN_INLINE F dot_bf16(F sum, const uint16_t* a, const uint16_t* b) {
-  return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_loadu_si512(a), (__m512bh)_mm512_loadu_si512(b));
+using Bf16 = __m512bh;
+WN_INLINE Bf16 load_bf16(const uint16_t* p) {
+  return (__m512bh)_mm512_loadu_si512(p);
+}
+WN_INLINE F dot_bf16(F sum, Bf16 a, Bf16 b) {
+  return _mm512_dpbf16_ps(sum, a, b);
 }
 
 // n floats that are BF16 numbers, followed by zeros up to a multiple of kPanelStep.

@@ -124,26 +124,25 @@ WN_INLINE void tile_dots(const PreparedQuery* queries,
                          const KeyTile* tiles,
                          int64_t n_blocks,
                          F (&dots)[T][H]) {
-  for (int t = 0; t < T; ++t) {
-    for (int h = 0; h < H; ++h) dots[t][h] = zero();
-  }
+  unrolled<T * H>([&](auto i) WN_ALWAYS { dots[i / H][i % H] = zero(); });
   for (int64_t b = 0; b < n_blocks; ++b) {
-    I sums[T][H] = {};
+    I sums[T][H];
+    unrolled<T * H>([&](auto i) WN_ALWAYS { sums[i / H][i % H] = I{}; });
     for (int64_t i = 8 * b; i < 8 * (b + 1); ++i) {
       I keys[T];
-      for (int t = 0; t < T; ++t) keys[t] = tiles[t].values[i];
-      for (int h = 0; h < H; ++h) {
+      unrolled<T>([&](auto t) WN_ALWAYS { keys[t] = tiles[t].values[i]; });
+      unrolled<H>([&](auto h) WN_ALWAYS {
         const I query = I{} + queries[h].values[i];
-        for (int t = 0; t < T; ++t) sums[t][h] = dot_step(sums[t][h], keys[t], query);
-      }
+        unrolled<T>([&](auto t) WN_ALWAYS { sums[t][h] = dot_step(sums[t][h], keys[t], query); });
+      });
     }
-    for (int h = 0; h < H; ++h) {
-      for (int t = 0; t < T; ++t) {
-        const I product = dot_sum(sums[t][h]) - queries[h].excess[b];
-        const F scaled = mul(floats(product), splat(queries[h].scales[b]));
-        dots[t][h] = fma(scaled, tiles[t].scales[b], dots[t][h]);  // scaling is exact: one rounding
-      }
-    }
+    unrolled<T * H>([&](auto i) WN_ALWAYS {
+      constexpr int t = i / H;
+      constexpr int h = i % H;
+      const I product = dot_sum(sums[t][h]) - queries[h].excess[b];
+      const F scaled = mul(floats(product), splat(queries[h].scales[b]));
+      dots[t][h] = fma(scaled, tiles[t].scales[b], dots[t][h]);  // scaling is exact: one rounding
+    });
   }
 }
 
@@ -156,12 +155,12 @@ WN_INLINE void add_head_scores(const PreparedQuery* queries,
                                F (&scores)[T]) {
   F dots[T][H];
   tile_dots<T, H>(queries, tiles, n_blocks, dots);
-  for (int h = 0; h < H; ++h) {
-    for (int t = 0; t < T; ++t) {
-      const F part = mul(round_bf16(max(dots[t][h], zero())), splat(head_weights[h]));
-      scores[t] = add(scores[t], round_bf16(part));
-    }
-  }
+  unrolled<H * T>([&](auto i) WN_ALWAYS {
+    constexpr int h = i / T;
+    constexpr int t = i % T;
+    const F part = mul(round_bf16(max(dots[t][h], zero())), splat(head_weights[h]));
+    scores[t] = add(scores[t], round_bf16(part));
+  });
 }
 
 void index_scores(Stream& stream, const IndexScoreInputs& in, View<float, 2> scores) {

@@ -17,16 +17,14 @@ WN_INLINE void multiply_floats(const float* w,
                                int64_t x_stride,
                                int64_t k,
                                F (&sums)[C][R]) {
-  for (int c = 0; c < C; ++c) {
-    for (int r = 0; r < R; ++r) sums[c][r] = zero();
-  }
+  unrolled<C * R>([&](auto i) WN_ALWAYS { sums[i / R][i % R] = zero(); });
   for (int64_t i = 0; i < k; i += kFloatStep) {
     F tokens[C];
-    for (int c = 0; c < C; ++c) tokens[c] = load(x + c * x_stride + i);
-    for (int r = 0; r < R; ++r) {
+    unrolled<C>([&](auto c) WN_ALWAYS { tokens[c] = load(x + c * x_stride + i); });
+    unrolled<R>([&](auto r) WN_ALWAYS {
       const F row = load(w + r * w_stride + i);
-      for (int c = 0; c < C; ++c) sums[c][r] = fma(row, tokens[c], sums[c][r]);
-    }
+      unrolled<C>([&](auto c) WN_ALWAYS { sums[c][r] = fma(row, tokens[c], sums[c][r]); });
+    });
   }
 }
 
@@ -38,33 +36,43 @@ WN_INLINE void multiply_bf16(const uint16_t* w,
                              int64_t x_stride,
                              int64_t k,
                              F (&sums)[C][R]) {
-  for (int c = 0; c < C; ++c) {
-    for (int r = 0; r < R; ++r) sums[c][r] = zero();
-  }
+  unrolled<C * R>([&](auto i) WN_ALWAYS { sums[i / R][i % R] = zero(); });
   for (int64_t i = 0; i < k; i += kPanelStep) {
-    for (int c = 0; c < C; ++c) {
-      for (int r = 0; r < R; ++r) {
-        sums[c][r] = dot_bf16(sums[c][r], w + r * w_stride + i, x + c * x_stride + i);
-      }
-    }
+    Bf16 rows[R];
+    unrolled<R>([&](auto r) WN_ALWAYS { rows[r] = load_bf16(w + r * w_stride + i); });
+    unrolled<C>([&](auto c) WN_ALWAYS {
+      const Bf16 token = load_bf16(x + c * x_stride + i);
+      unrolled<R>([&](auto r) WN_ALWAYS { sums[c][r] = dot_bf16(sums[c][r], rows[r], token); });
+    });
   }
 }
 #endif
+
+WN_INLINE __m128 round_four_to_bf16(__m128 v) {
+  const __m128i bits = _mm_castps_si128(v);
+  const __m128i odd = _mm_and_si128(_mm_srli_epi32(bits, 16), _mm_set1_epi32(1));
+  const __m128i sum = _mm_add_epi32(bits, _mm_add_epi32(odd, _mm_set1_epi32(0x7fff)));
+  return _mm_castsi128_ps(_mm_and_si128(sum, _mm_set1_epi32(-0x10000)));
+}
 
 // Folds and stores the sums of C tokens with R rows (a multiple of 4), the first n of which exist.
 template <int R, int C>
 WN_INLINE void store_sums(
     const F (&sums)[C][R], int64_t n, bool round_output, float* out, int64_t out_stride) {
-  for (int c = 0; c < C; ++c) {
-    alignas(16) float results[R];
-    for (int r = 0; r < R; r += 4) {
-      _mm_store_ps(results + r,
-                   sums_of_four(sums[c][r], sums[c][r + 1], sums[c][r + 2], sums[c][r + 3]));
+  unrolled<C*(R / 4)>([&](auto i) WN_ALWAYS {
+    constexpr int c = i / (R / 4);
+    constexpr int r = i % (R / 4) * 4;
+    __m128 four = sums_of_four(sums[c][r], sums[c][r + 1], sums[c][r + 2], sums[c][r + 3]);
+    if (round_output) four = round_four_to_bf16(four);
+    float* to = out + c * out_stride + r;
+    if (r + 4 <= n) {
+      _mm_storeu_ps(to, four);
+    } else {
+      alignas(16) float results[4];
+      _mm_store_ps(results, four);
+      for (int64_t j = 0; r + j < n; ++j) to[j] = results[j];
     }
-    for (int64_t r = 0; r < n; ++r) {
-      out[c * out_stride + r] = round_output ? round_to_bf16(results[r]) : results[r];
-    }
-  }
+  });
 }
 
 // What one linear() call works on: x as floats or as BF16, padded to the step.
@@ -135,6 +143,9 @@ void linear_part(
     for (; t + kLinearTokens <= t_last; t += kLinearTokens) {
       linear_block<4, kLinearTokens>(call, panel.floats(), 0, at_most(n, 4), t, row);
       if (n > 4) linear_block<4, kLinearTokens>(call, panel.floats(), 4, n - 4, t, row + 4);
+    }
+    if constexpr (kLinearTokens > 2) {
+      for (; t + 2 <= t_last; t += 2) linear_block<8, 2>(call, panel.floats(), 0, n, t, row);
     }
     for (; t < t_last; ++t) linear_block<8, 1>(call, panel.floats(), 0, n, t, row);
   }
