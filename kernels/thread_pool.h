@@ -30,23 +30,27 @@ class ThreadPool {
   void run(int64_t count, int64_t piece, Body* body, const void* context);
 
  private:
+  struct Loop {
+    int64_t count = 0;
+    int64_t piece = 1;
+    int64_t n_pieces = 0;
+    Body* body = nullptr;
+    const void* context = nullptr;
+  };
+
   void work();
-  void take_pieces();
+  void take_pieces(uint64_t generation);
 
   std::vector<std::thread> threads_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of falling asleep and waking
   std::condition_variable start_;
   std::condition_variable finish_;
-  uint64_t generation_ = 0;  // guarded by mutex_
-  int n_busy_ = 0;           // guarded by mutex_
-  bool stopping_ = false;    // guarded by mutex_
+  int n_sleeping_ = 0;  // guarded by mutex_
+  std::atomic<bool> stopping_{false};
 
-  // The loop that runs now: written before the threads are woken, read by them after.
-  int64_t count_ = 0;
-  int64_t piece_ = 1;
-  Body* body_ = nullptr;
-  const void* context_ = nullptr;
-  std::atomic<int64_t> next_{0};
+  Loop loop_;                        // the one that runs now
+  std::atomic<uint64_t> ticket_{0};  // the loop's number in the upper half, its pieces left below
+  std::atomic<int64_t> n_done_{0};   // pieces
 };
 
 // body(first, last) over [0, count) in pieces of `piece`, on the stream's threads.  How the range
