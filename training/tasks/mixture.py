@@ -1,4 +1,5 @@
 """Samples for a training step: which tasks, how long, in what proportion.  Everything follows from the seed."""
+import itertools
 import lzma
 import pathlib
 import random
@@ -125,7 +126,11 @@ class Mixture:
         return self.converse(r, length, made)
 
     def meanings(self, r, length):
-        """Facts asked for in other words than the documents': relations and short papers, among running text."""
+        """Facts asked for in other words than the documents': relations and short papers, among running text.
+
+        Half the time the papers are of one subject, as those that a search finds: only what is asked tells them apart.
+        """
+        papers = iter(self.some_papers(r))
         budget = (length - SYSTEM_TOKENS) * r.uniform(0.4, 0.7)
         texts = iter(lambda: self.sentence(r), None)
         filler = (lambda: next(texts)) if r.random() < 0.5 else None
@@ -133,10 +138,10 @@ class Mixture:
         while budget > 60:
             part, size = r.random(), max(1, int(min(budget, 1200) * r.choice((0.25, 0.5, 1.0)) // 28))
             if part < 0.35:
-                made.append(relations.passage(r, r.choice(self.passages), filler, self.rewording(r)))
+                made.append(relations.passage(r, next(papers), filler, self.rewording(r)))
                 document = made[-1][0]
             elif part < 0.6 and budget > 500:
-                some = r.sample(self.passages, min(len(self.passages), r.randint(2, max(2, min(9, int(budget // 250))))))
+                some = list(itertools.islice(papers, r.randint(2, max(2, min(9, int(budget // 250))))))
                 made.append(relations.dossier(r, some, filler, self.rewording(r)))
                 document = made[-1][0]
             elif part < 0.74:
@@ -156,6 +161,13 @@ class Mixture:
         if documents and facts.stated:
             made[-1] = (documents[-1], turns, lambda: facts.absent() or turns[0])
         return self.converse(r, length, made) if any(own for _, own, _ in made) else None
+
+    def some_papers(self, r, nearby=60):
+        """Papers in random order, none twice: all of them, or those that stand near each other, which are of one subject."""
+        if r.random() < 0.5 or len(self.passages) < 2 * nearby:
+            return r.sample(self.passages, len(self.passages))
+        first = r.randrange(len(self.passages) - nearby)
+        return r.sample(self.passages[first:first + nearby], nearby)
 
     def reworded(self, r, turns, share=0.4):
         """Some questions with words said otherwise, one of them or most, so that none is learnt by heart."""
@@ -308,15 +320,36 @@ class Mixture:
     def converse(self, r, length, made, absent=None, absent_share=0.25):
         """A conversation about the documents: all their turns in random order, some unanswerable ones among them."""
         turns = [turn for _, own, _ in made for turn in own]
+        for document, own, _ in made:
+            if r.random() < 0.25:
+                self.leave_out(r, document, own)
         r.shuffle(turns)
         makers = [absent] if absent else [maker for _, _, maker in made if maker]
-        for _ in range(1 + int(len(turns[:12]) * absent_share * 2)):
+        asked = {turn.question for turn in turns}
+        for _ in range(1 + int(len(turns[:30]) * absent_share * 2)):
             if makers and r.random() < 0.5:
-                turns.insert(r.randrange(min(len(turns), 6) + 1), r.choice(makers)())
+                unanswerable = r.choice(makers)()
+                if unanswerable.question not in asked:
+                    asked.add(unanswerable.question)
+                    turns.insert(r.randrange(min(len(turns), 24) + 1), unanswerable)
         order = list(made)
         r.shuffle(order)
         numbers = labels(r, len(order))
         return conversation(self.tokenizer, [(n, document) for n, (document, _, _) in zip(numbers, order)], turns[:40], length)
+
+    def leave_out(self, r, document, turns):
+        """Some sentences that nothing is asked about, as where a search took only passages of a document."""
+        text = document.passages[0]
+        if len(document.passages) > 1 or not isinstance(text, str):
+            return
+        needed = [(at, at + len(line)) for turn in turns for line in turn.evidence for at in [text.find(line)]]
+        ends = [match.end() for match in re.finditer(r"[.!?]\s+|\n+", text)]
+        if len(ends) < 4:
+            return
+        first, last = sorted(r.sample(range(len(ends)), 2))
+        first, last = ends[first], ends[last]
+        if all(end <= first or last <= start for start, end in needed) and text[:first].strip() and text[last:].strip():
+            document.passages = [text[:first].rstrip(), text[last:].lstrip()]
 
     def batch(self, seed, n_rows, length, kinds):
         """(ids, weights): [n_rows, length] arrays."""
