@@ -59,7 +59,7 @@ View<const float, 2> Model::forward(std::span<const TokenId> tokens,
 
   streams_ = buffers_.streams.take(call.n_tokens, config_.hc_mult, config_.dim);
   for (int64_t j = 0; j < config_.hc_mult; ++j) {
-    kernels::look_up_rows(weights_.embedding, tokens.data(),
+    kernels::look_up_rows(stream_, weights_.embedding, tokens.data(),
                           {streams_.data() + j * config_.dim, call.n_tokens, config_.dim,
                            config_.hc_mult * config_.dim});
   }
@@ -244,16 +244,17 @@ Model::Tensor<2> Model::compress(const CompressorWeights& w,
   const Tensor<2> new_gates(gates.data() + n_kept * columns, call.n_tokens, columns);
   plain_linear(x, w.values, /*round_output=*/false, new_values);
   plain_linear(x, w.gates, /*round_output=*/false, new_gates);
-  kernels::add_position_embedding(new_gates, w.position_embedding, ratio, call.first_position);
+  kernels::add_position_embedding(stream_, new_gates, w.position_embedding, ratio,
+                                  call.first_position);
 
   const bool is_overlapping = config_.has_indexer(layer);
   const Tensor<2> entries = buffers_.entries.take(n_entries, width);
   ops_.compress(stream_, {values, gates, ratio, is_overlapping, first_entry == 0}, entries);
-  if (is_native()) kernels::round_rows_to_bf16(entries);
+  if (is_native()) kernels::round_rows_to_bf16(stream_, entries);
   rms_norm(entries, w.norm.data(), entries);
   const RopeState& rope = ropes_[layer_rope(layer)];
   const Tensor<3> table = buffers_.entry_table.take(n_entries, config_.rope_dim / 2, 2);
-  kernels::fill_rope_table({rope.frequencies.data(), config_.rope_dim / 2},
+  kernels::fill_rope_table(stream_, {rope.frequencies.data(), config_.rope_dim / 2},
                            {first_entry * ratio, ratio}, table);
   ops_.rope(stream_, table, {.inverse = false, .round_output = is_native()},
             {entries.data(), n_entries, 1, width});
@@ -307,7 +308,7 @@ void Model::select_entries(const IndexerWeights& w,
     const Tensor<2> head_weights = buffers_.head_weights.take(call.n_tokens, n_heads);
     plain_linear(x, w.head_weights, is_native(), head_weights);
     const double scale = 1.0 / std::sqrt(static_cast<double>(config_.index_head_dim * n_heads));
-    kernels::scale_rows(static_cast<float>(scale), is_native(), head_weights);
+    kernels::scale_rows(stream_, static_cast<float>(scale), is_native(), head_weights);
   }
 
   // A few tokens at a time, so that the scores of a long past stay in bounds.
@@ -380,11 +381,11 @@ void Model::run_experts(const MoeWeights& w, const Call& call, Tensor<2> x, Tens
     if (tokens.empty()) continue;
     const auto n = static_cast<int64_t>(tokens.size());
     const Tensor<2> in = buffers_.expert_in.take(n, config_.dim);
-    kernels::gather_rows(x, tokens.data(), in);
+    kernels::gather_rows(stream_, x, tokens.data(), in);
     LinearInput input{in, {}, false};
     const Tensor<2> result = buffers_.expert_out.take(n, config_.dim);
     run_expert(w.experts[static_cast<size_t>(e)], input, row_weights.data(), result);
-    kernels::add_rows_at(result, tokens.data(), out);
+    kernels::add_rows_at(stream_, result, tokens.data(), out);
   }
   if (w.shared.has_value()) {
     LinearInput input{x, {}, false};
@@ -392,9 +393,9 @@ void Model::run_experts(const MoeWeights& w, const Call& call, Tensor<2> x, Tens
     run_expert(*w.shared, input, nullptr, result);
     tokens.resize(static_cast<size_t>(call.n_tokens));
     for (size_t t = 0; t < tokens.size(); ++t) tokens[t] = static_cast<int32_t>(t);
-    kernels::add_rows_at(result, tokens.data(), out);
+    kernels::add_rows_at(stream_, result, tokens.data(), out);
   }
-  if (is_native()) kernels::round_rows_to_bf16(out);
+  if (is_native()) kernels::round_rows_to_bf16(stream_, out);
 }
 
 // out = (silu(x W1) * (x W3) * row_weight) W2
@@ -437,7 +438,7 @@ Model::Tensor<2> Model::compute_logits(View<const float, 3> streams) {
 void Model::fill_rope_tables(const Call& call) {
   for (RopeState& rope : ropes_) {
     rope.table = rope.memory.take(call.n_tokens, config_.rope_dim / 2, 2);
-    kernels::fill_rope_table({rope.frequencies.data(), config_.rope_dim / 2},
+    kernels::fill_rope_table(stream_, {rope.frequencies.data(), config_.rope_dim / 2},
                              {call.first_position, 1}, rope.table);
   }
 }

@@ -60,14 +60,18 @@ void compress_reference(Stream& stream, const CompressorInputs& in, Rows<float> 
   parallel_for(stream, out.count, piece_for(in.ratio * width * 16), pool_entries);
 }
 
-void add_position_embedding(Rows<float> gates,
+void add_position_embedding(Stream& stream,
+                            Rows<float> gates,
                             const float* position_embedding,
                             int64_t ratio,
                             int64_t first_position) {
-  for (int64_t r = 0; r < gates.count; ++r) {
-    const float* embedding = position_embedding + (first_position + r) % ratio * gates.dim;
-    for (int64_t i = 0; i < gates.dim; ++i) gates[r][i] += embedding[i];
-  }
+  parallel_for(stream, gates.count, piece_for(4 * gates.dim), [&](int64_t first, int64_t last) {
+    for (int64_t r = first; r < last; ++r) {
+      const float* embedding = position_embedding + (first_position + r) % ratio * gates.dim;
+      float* row = gates[r];
+      for (int64_t i = 0; i < gates.dim; ++i) row[i] += embedding[i];
+    }
+  });
 }
 
 }  // namespace widenet::kernels

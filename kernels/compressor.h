@@ -25,7 +25,8 @@ using Compress = void(Stream&, const CompressorInputs&, Rows<float> out);
 Compress compress_reference;
 
 // gates[r] += position_embedding[(first_position + r) % ratio], [ratio, dim].
-void add_position_embedding(Rows<float> gates,
+void add_position_embedding(Stream&,
+                            Rows<float> gates,
                             const float* position_embedding,
                             int64_t ratio,
                             int64_t first_position);

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "kernels/number_formats.h"
+#include "kernels/thread_pool.h"
 
 namespace widenet::kernels {
 
@@ -42,18 +43,22 @@ std::vector<float> rope_frequencies(const RopeFrequencies& options) {
   return frequencies;
 }
 
-void fill_rope_table(View<const float, 1> frequencies,
+void fill_rope_table(Stream& stream,
+                     View<const float, 1> frequencies,
                      RopePositions positions,
                      View<float, 3> table) {
   WN_CHECK(table.dim(1) == frequencies.dim(0) && table.dim(2) == 2);
-  for (int64_t t = 0; t < table.dim(0); ++t) {
-    const auto position = static_cast<float>(positions.first + t * positions.step);
-    for (int64_t i = 0; i < frequencies.dim(0); ++i) {
-      const float angle = position * frequencies[i];  // float32, as the model was trained with
-      table[t][i][0] = static_cast<float>(std::cos(static_cast<double>(angle)));
-      table[t][i][1] = static_cast<float>(std::sin(static_cast<double>(angle)));
+  const auto fill_tokens = [&](int64_t first, int64_t last) {
+    for (int64_t t = first; t < last; ++t) {
+      const auto position = static_cast<float>(positions.first + t * positions.step);
+      for (int64_t i = 0; i < frequencies.dim(0); ++i) {
+        const float angle = position * frequencies[i];  // float32, as the model was trained with
+        table[t][i][0] = static_cast<float>(std::cos(static_cast<double>(angle)));
+        table[t][i][1] = static_cast<float>(std::sin(static_cast<double>(angle)));
+      }
     }
-  }
+  };
+  parallel_for(stream, table.dim(0), piece_for(64 * frequencies.dim(0)), fill_tokens);
 }
 
 void rope_reference(Stream&, View<const float, 3> table, RopeOptions options, View<float, 3> x) {

@@ -30,7 +30,8 @@ struct RopePositions {
   int64_t first = 0;
   int64_t step = 1;
 };
-void fill_rope_table(View<const float, 1> frequencies,
+void fill_rope_table(Stream&,
+                     View<const float, 1> frequencies,
                      RopePositions positions,
                      View<float, 3> table);
 

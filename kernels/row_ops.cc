@@ -4,39 +4,53 @@
 #include <algorithm>
 
 #include "kernels/number_formats.h"
+#include "kernels/thread_pool.h"
 
 namespace widenet::kernels {
+namespace {
 
-void look_up_rows(const Weight& table, const int32_t* ids, Rows<float> out) {
+// body(i) for each of `count` rows of `dim` numbers.
+template <typename Body>
+void for_each_row(Stream& stream, int64_t count, int64_t dim, const Body& body) {
+  parallel_for(stream, count, piece_for(4 * dim), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) body(i);
+  });
+}
+
+}  // namespace
+
+void look_up_rows(Stream& stream, const Weight& table, const int32_t* ids, Rows<float> out) {
   WN_CHECK(table.n_cols == out.dim);
-  for (int64_t i = 0; i < out.count; ++i) dequantise_row(table, ids[i], out[i]);
+  for_each_row(stream, out.count, out.dim,
+               [&](int64_t i) { dequantise_row(table, ids[i], out[i]); });
 }
 
-void gather_rows(Rows<const float> x, const int32_t* ids, Rows<float> out) {
-  for (int64_t i = 0; i < out.count; ++i) std::copy_n(x[ids[i]], x.dim, out[i]);
+void gather_rows(Stream& stream, Rows<const float> x, const int32_t* ids, Rows<float> out) {
+  for_each_row(stream, out.count, x.dim, [&](int64_t i) { std::copy_n(x[ids[i]], x.dim, out[i]); });
 }
 
-void add_rows_at(Rows<const float> x, const int32_t* ids, Rows<float> out) {
-  for (int64_t i = 0; i < x.count; ++i) {
+void add_rows_at(Stream& stream, Rows<const float> x, const int32_t* ids, Rows<float> out) {
+  for_each_row(stream, x.count, x.dim, [&](int64_t i) {
     const float* source = x[i];
     float* target = out[ids[i]];
     for (int64_t c = 0; c < x.dim; ++c) target[c] += source[c];
-  }
+  });
 }
 
-void round_rows_to_bf16(Rows<float> x) {
-  for (int64_t t = 0; t < x.count; ++t) {
-    for (int64_t i = 0; i < x.dim; ++i) x[t][i] = round_to_bf16(x[t][i]);
-  }
+void round_rows_to_bf16(Stream& stream, Rows<float> x) {
+  for_each_row(stream, x.count, x.dim, [&](int64_t t) {
+    float* row = x[t];
+    for (int64_t i = 0; i < x.dim; ++i) row[i] = round_to_bf16(row[i]);
+  });
 }
 
-void scale_rows(float factor, bool round_output, Rows<float> x) {
-  for (int64_t t = 0; t < x.count; ++t) {
+void scale_rows(Stream& stream, float factor, bool round_output, Rows<float> x) {
+  for_each_row(stream, x.count, x.dim, [&](int64_t t) {
     for (int64_t i = 0; i < x.dim; ++i) {
       const float value = x[t][i] * factor;
       x[t][i] = round_output ? round_to_bf16(value) : value;
     }
-  }
+  });
 }
 
 }  // namespace widenet::kernels

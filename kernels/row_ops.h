@@ -2,22 +2,23 @@
 // are bit-identical on every backend.
 #pragma once
 
+#include "kernels/stream.h"
 #include "kernels/weight.h"
 
 namespace widenet::kernels {
 
 // out[i] = row ids[i] of `table`, in float32.
-void look_up_rows(const Weight& table, const int32_t* ids, Rows<float> out);
+void look_up_rows(Stream&, const Weight& table, const int32_t* ids, Rows<float> out);
 
 // out[i] = x[ids[i]], for out.count ids.
-void gather_rows(Rows<const float> x, const int32_t* ids, Rows<float> out);
+void gather_rows(Stream&, Rows<const float> x, const int32_t* ids, Rows<float> out);
 
-// out[ids[i]] += x[i], i in order, for x.count ids.
-void add_rows_at(Rows<const float> x, const int32_t* ids, Rows<float> out);
+// out[ids[i]] += x[i], for x.count ids, all different.
+void add_rows_at(Stream&, Rows<const float> x, const int32_t* ids, Rows<float> out);
 
-void round_rows_to_bf16(Rows<float> x);
+void round_rows_to_bf16(Stream&, Rows<float> x);
 
 // x *= factor, rounded to BF16 if asked.
-void scale_rows(float factor, bool round_output, Rows<float> x);
+void scale_rows(Stream&, float factor, bool round_output, Rows<float> x);
 
 }  // namespace widenet::kernels

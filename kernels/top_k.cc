@@ -14,7 +14,8 @@ namespace {
 
 void select_row(const float* scores, int64_t n, int64_t k, std::vector<float>& work, int32_t* out) {
   work.assign(scores, scores + n);
-  const float threshold = kth_largest(work.data(), n, k);
+  std::nth_element(work.begin(), work.begin() + (k - 1), work.end(), std::greater<>());
+  const float threshold = work[static_cast<size_t>(k - 1)];
   const auto above = std::count_if(scores, scores + n, [&](float s) { return s > threshold; });
   int64_t ties_left = k - above;
   for (int64_t s = 0; s < n; ++s) {
@@ -25,11 +26,6 @@ void select_row(const float* scores, int64_t n, int64_t k, std::vector<float>& w
 }
 
 }  // namespace
-
-float kth_largest(float* values, int64_t n, int64_t k) {
-  std::nth_element(values, values + (k - 1), values + n, std::greater<>());
-  return values[k - 1];
-}
 
 void top_k_reference(Stream& stream,
                      View<const float, 2> scores,

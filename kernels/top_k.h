@@ -21,7 +21,4 @@ using TopK = void(Stream&,
 
 TopK top_k_reference;
 
-// The k-th largest of values[0, n), 1 <= k <= n.  Reorders them.
-float kth_largest(float* values, int64_t n, int64_t k);
-
 }  // namespace widenet::kernels

@@ -35,7 +35,8 @@ Call prepare_rope(RopeShape s, int64_t head_dim, int64_t n_copies) {
   Noise noise;
   std::vector<float> table = zeros(s.n_tokens * s.rope_dim);
   const std::vector<float> frequencies = rope_frequencies({.rope_dim = s.rope_dim});
-  fill_rope_table({frequencies.data(), s.rope_dim / 2}, {},
+  Stream alone;
+  fill_rope_table(alone, {frequencies.data(), s.rope_dim / 2}, {},
                   {table.data(), s.n_tokens, s.rope_dim / 2, 2});
   return [s, head_dim, angles = Copies(table, n_copies),
           x = Copies(noise.floats(s.n_tokens * s.n_heads * head_dim), n_copies)](

@@ -1,4 +1,4 @@
-// Exact top-k in two passes over the scores.
+// Exact top-k by bisection: counting what lies above a threshold is one comparison a vector.
 #pragma once
 
 #include "kernels/simd/arithmetic.h"
@@ -6,40 +6,110 @@
 namespace widenet::kernels {
 namespace {
 
-// The largest of groups of scores first: k groups whose largest is at least L hold k scores of at
-// least L, so only scores of at least L can be among the k largest.  With four times k groups these
-// are few.  `values` and `indices` have room for n.
-void select_row(
-    const float* scores, int64_t n, int64_t k, float* values, int32_t* indices, int32_t* out) {
-  const int64_t group = at_least(n / (4 * k), 1) * kLanes;  // a lane's scores in it are one group
-  int64_t n_groups = 0;
-  for (int64_t first = 0; first + group <= n; first += group, n_groups += kLanes) {
-    F largest = load(scores + first);
-    for (int64_t i = kLanes; i < group; i += kLanes)
-      largest = max(largest, load(scores + first + i));
-    store(values + n_groups, largest);
-  }
-  const float floor = n_groups >= k ? kth_largest(values, n_groups, k) : -INFINITY;
+// Floats as integers of the same order, and back.
+WN_INLINE int32_t order_of(float x) {
+  int32_t bits = 0;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits ^ ((bits >> 31) & 0x7fffffff);
+}
+WN_INLINE float float_of_order(int32_t order) {
+  const int32_t bits = order ^ ((order >> 31) & 0x7fffffff);
+  float x = 0.0f;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
 
-  int64_t n_left = 0;
+int64_t count_at_least(const float* values, int64_t n, float threshold) {
+  I counts = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    counts -= (FloatLanes)load(values + i) >= (FloatLanes)splat(threshold);  // true is -1
+  }
+  int64_t count = 0;
+  for (int64_t l = 0; l < kLanes; ++l) count += counts[l];
+  for (; i < n; ++i) count += values[i] >= threshold ? 1 : 0;
+  return count;
+}
+
+// The k-th largest of n values, 1 <= k <= n, or a lower number that the (k + 1)-th does not reach:
+// at least k values reach it, and more than k only if the k-th has equals.
+float find_threshold(const float* values, int64_t n, int64_t k) {
+  float least = values[0];
+  float largest = values[0];
+  F least_lanes = splat(least);
+  F largest_lanes = splat(least);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const F v = load(values + i);
+    least_lanes = min(least_lanes, v);
+    largest_lanes = max(largest_lanes, v);
+  }
+  largest = largest_lane(largest_lanes);
+  least = -largest_lane(sub(zero(), least_lanes));
+  for (; i < n; ++i) {
+    least = values[i] < least ? values[i] : least;
+    largest = values[i] > largest ? values[i] : largest;
+  }
+  int64_t low = order_of(least);                               // at least k reach it
+  int64_t high = static_cast<int64_t>(order_of(largest)) + 1;  // fewer than k do
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    const float threshold = float_of_order(static_cast<int32_t>(middle));
+    const int64_t count = count_at_least(values, n, threshold);
+    if (count == k) return threshold;
+    (count > k ? low : high) = middle;
+  }
+  return float_of_order(static_cast<int32_t>(low));
+}
+
+// Calls body(index) for every score that reaches the threshold, in order.
+template <typename Body>
+WN_INLINE void for_each_at_least(const float* scores,
+                                 int64_t n,
+                                 float threshold,
+                                 const Body& body) {
   for (int64_t i = 0; i < n; i += kLanes) {
-    uint32_t lanes = lanes_at_least(load_first(scores + i, n - i), splat(floor));
+    uint32_t lanes = lanes_at_least(load_first(scores + i, n - i), splat(threshold));
     if (n - i < kLanes) lanes &= (1u << (n - i)) - 1u;
-    for (; lanes != 0; lanes &= lanes - 1u) {
-      indices[n_left] = static_cast<int32_t>(i) + __builtin_ctz(lanes);
-      values[n_left] = scores[indices[n_left]];
-      ++n_left;
+    for (; lanes != 0; lanes &= lanes - 1u) body(i + __builtin_ctz(lanes));
+  }
+}
+
+// Where there are many scores, the largest of groups of them first: k groups whose largest reaches
+// a number hold k scores that do, so only scores that reach the groups' threshold can be among the
+// k largest.  With four times k groups these are few.  `work` has room for 2 n.
+void select_row(const float* scores, int64_t n, int64_t k, float* work, int32_t* out) {
+  const float* candidates = scores;
+  int64_t n_candidates = n;
+  auto* indices = reinterpret_cast<int32_t*>(work + n);
+  const int64_t group = n / (4 * k) * kLanes;  // a lane's scores in it are one group
+  if (group > kLanes) {
+    int64_t n_groups = 0;
+    for (int64_t first = 0; first + group <= n; first += group, n_groups += kLanes) {
+      F largest = load(scores + first);
+      for (int64_t i = kLanes; i < group; i += kLanes) {
+        largest = max(largest, load(scores + first + i));
+      }
+      store(work + n_groups, largest);
+    }
+    if (n_groups >= k) {
+      const float reached = find_threshold(work, n_groups, k);
+      n_candidates = 0;
+      for_each_at_least(scores, n, reached, [&](int64_t i) WN_ALWAYS {
+        indices[n_candidates] = static_cast<int32_t>(i);
+        work[n_candidates++] = scores[i];
+      });
+      candidates = work;
     }
   }
-  const float threshold = kth_largest(values, n_left, k);
+  const float threshold = find_threshold(candidates, n_candidates, k);
   int64_t ties_left = k;
-  for (int64_t i = 0; i < n_left; ++i) ties_left -= scores[indices[i]] > threshold ? 1 : 0;
-  for (int64_t i = 0; i < n_left; ++i) {
-    const float score = scores[indices[i]];
-    const bool is_tie = score == threshold && ties_left > 0;
-    if (is_tie) --ties_left;
-    if (is_tie || score > threshold) *out++ = indices[i];
-  }
+  for_each_at_least(candidates, n_candidates, threshold,
+                    [&](int64_t i) WN_ALWAYS { ties_left -= candidates[i] > threshold ? 1 : 0; });
+  for_each_at_least(candidates, n_candidates, threshold, [&](int64_t i) WN_ALWAYS {
+    if (candidates[i] == threshold && ties_left-- <= 0) return;
+    *out++ = candidates == scores ? static_cast<int32_t>(i) : indices[i];
+  });
 }
 
 void top_k(Stream& stream,
@@ -52,10 +122,8 @@ void top_k(Stream& stream,
   const int64_t stride = scores.dim(1);
   const float* from = scores.data();
   int32_t* to = selected.data();
-  parallel_for(stream, scores.dim(0), piece_for(stride), [&](int64_t first, int64_t last) {
+  parallel_for(stream, scores.dim(0), piece_for(4 * stride), [&](int64_t first, int64_t last) {
     const Scratch memory(2 * stride * 4);
-    float* values = memory.floats();
-    auto* indices = reinterpret_cast<int32_t*>(values + stride);
     for (int64_t t = first; t < last; ++t) {
       const int64_t n = n_visible[t];
       WN_CHECK(n <= stride);
@@ -63,7 +131,7 @@ void top_k(Stream& stream,
       if (n <= k) {
         for (int64_t s = 0; s < n; ++s) to[t * k + s] = static_cast<int32_t>(s);
       } else if (k > 0) {
-        select_row(from + t * stride, n, k, values, indices, to + t * k);
+        select_row(from + t * stride, n, k, memory.floats(), to + t * k);
       }
     }
   });

@@ -138,7 +138,7 @@ TEST_P(BackendsTest, RoundingAndRotationAreBitIdentical) {
   }
   std::vector<float> frequencies = rope_frequencies({});
   std::vector<float> table(5 * 64);
-  fill_rope_table({frequencies.data(), 32}, {1000, 1}, {table.data(), 5, 32, 2});
+  fill_rope_table(stream_, {frequencies.data(), 32}, {1000, 1}, {table.data(), 5, 32, 2});
   for (const bool inverse : {false, true}) {
     std::vector<float> expected = random(5 * 3 * 96);
     std::vector<float> actual = expected;

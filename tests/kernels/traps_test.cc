@@ -31,7 +31,7 @@ TEST_P(TrapsTest, RopePairsNeighboursNotHalves) {
   std::vector<float> frequencies(32, 0.0f);
   frequencies[0] = frequency;
   std::vector<float> table(64);
-  fill_rope_table({frequencies.data(), 32}, {2, 1}, {table.data(), 1, 32, 2});
+  fill_rope_table(stream_, {frequencies.data(), 32}, {2, 1}, {table.data(), 1, 32, 2});
   ops().rope(stream_, View<const float, 3>(table.data(), 1, 32, 2), {}, {x.data(), 1, 1, 64});
   EXPECT_FLOAT_EQ(x[0], std::cos(2.0f));
   EXPECT_FLOAT_EQ(x[1], std::sin(2.0f));
@@ -46,7 +46,7 @@ TEST_P(TrapsTest, RopeTurnsTheLastChannelsOnly) {
   std::vector<float> x(128, 1.0f);
   std::vector<float> frequencies(32, 1.0f);
   std::vector<float> table(64);
-  fill_rope_table({frequencies.data(), 32}, {1, 1}, {table.data(), 1, 32, 2});
+  fill_rope_table(stream_, {frequencies.data(), 32}, {1, 1}, {table.data(), 1, 32, 2});
   ops().rope(stream_, View<const float, 3>(table.data(), 1, 32, 2), {}, {x.data(), 1, 1, 128});
   EXPECT_EQ(x[63], 1.0f);
   EXPECT_NE(x[64], 1.0f);
@@ -73,7 +73,8 @@ TEST(RopeTest, YarnRampMatchesTheValuesOfFlash) {
 TEST(RopeTest, AnglesAreFloat32ProductsAtAMillionTokens) {
   const float frequency = 0.687656f;
   std::vector<float> table(2);
-  fill_rope_table({&frequency, 1}, {1048575, 1}, {table.data(), 1, 1, 2});
+  Stream stream;
+  fill_rope_table(stream, {&frequency, 1}, {1048575, 1}, {table.data(), 1, 1, 2});
   const float angle = 1048575.0f * frequency;
   EXPECT_EQ(table[0], static_cast<float>(std::cos(static_cast<double>(angle))));
   EXPECT_EQ(table[1], static_cast<float>(std::sin(static_cast<double>(angle))));
