@@ -171,17 +171,19 @@ void linear(Stream& stream,
   const bool needs_copy = call.is_bf16 || call.k != x.dim;
   const Scratch copy(needs_copy ? x.count * call.k * 4 : 0);
   if (needs_copy) {
-    for (int64_t t = 0; t < x.count; ++t) {
+    parallel_for(stream, x.count, piece_for(8 * call.k), [&](int64_t first, int64_t last) {
+      for (int64_t t = first; t < last; ++t) {
 #ifdef WN_BF16_DOT
-      if (call.is_bf16) {
-        floats_to_bf16(x.data + t * x.stride, x.dim, copy.words() + t * call.k);
-        continue;
-      }
+        if (call.is_bf16) {
+          floats_to_bf16(x.data + t * x.stride, x.dim, copy.words() + t * call.k);
+          continue;
+        }
 #endif
-      float* row = copy.floats() + t * call.k;
-      std::memcpy(row, x.data + t * x.stride, static_cast<size_t>(x.dim) * sizeof(float));
-      for (int64_t i = x.dim; i < call.k; ++i) row[i] = 0.0f;
-    }
+        float* row = copy.floats() + t * call.k;
+        std::memcpy(row, x.data + t * x.stride, static_cast<size_t>(x.dim) * sizeof(float));
+        for (int64_t i = x.dim; i < call.k; ++i) row[i] = 0.0f;
+      }
+    });
     call.x_floats = copy.floats();
     call.x_bf16 = copy.words();
   } else {
@@ -190,8 +192,11 @@ void linear(Stream& stream,
   }
 
   const int64_t n_panels = (weight.n_rows + kPanelRows - 1) / kPanelRows;
-  if (n_panels >= 8 || x.count < 8) {
-    const int64_t piece = piece_for(kPanelRows * call.k * at_least(x.count, 8));
+  if (n_panels >= 16 || x.count < 8) {
+    // Threads that write neighbouring columns of a row share its cache lines: 256 bytes at least.
+    const int64_t fewest = x.count < 8 ? 1 : 8;
+    const int64_t cost = kPanelRows * call.k * at_least(x.count, 8);
+    const int64_t piece = round_up(piece_for(cost), fewest);
     parallel_for(stream, n_panels, piece, [&](int64_t first, int64_t last) {
       linear_part(call, first * kPanelRows, at_most(last * kPanelRows, weight.n_rows), 0, x.count);
     });
