@@ -1,4 +1,4 @@
-// What every SIMD kernel uses: rounding, exponentials, folding.
+// What every SIMD kernel uses: unrolled loops, rounding, exponentials, folding, narrowing.
 #pragma once
 
 namespace widenet::kernels {
@@ -14,6 +14,7 @@ template <int n, typename Body>
 WN_INLINE void unrolled(const Body& body) {
   for_each_index(body, std::make_integer_sequence<int, n>());
 }
+
 constexpr int64_t round_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }

@@ -10,17 +10,7 @@
 #pragma GCC target("avx2,fma")
 #endif
 
-#define WN_ALWAYS __attribute__((always_inline))
-#define WN_INLINE inline WN_ALWAYS
-
-namespace widenet::kernels {
-namespace {
-
-constexpr int64_t kLanes = 8;
-
-}  // namespace
-}  // namespace widenet::kernels
-
+#define WN_LANES 8
 #include "kernels/simd/lanes.h"
 
 namespace widenet::kernels {

@@ -15,17 +15,7 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"        // and so is this one
 #endif
 
-#define WN_ALWAYS __attribute__((always_inline))
-#define WN_INLINE inline WN_ALWAYS
-
-namespace widenet::kernels {
-namespace {
-
-constexpr int64_t kLanes = 16;
-
-}  // namespace
-}  // namespace widenet::kernels
-
+#define WN_LANES 16
 #include "kernels/simd/lanes.h"
 
 namespace widenet::kernels {
