@@ -50,6 +50,7 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::run(int64_t count, int64_t piece, Body* body, const void* context) {
   WN_CHECK(piece >= 1 && count / piece < (int64_t{1} << 31));
+  WN_CHECK(n_done_.load(std::memory_order_relaxed) == loop_.n_pieces);  // no other loop runs
   const uint64_t generation = generation_of(ticket_.load(std::memory_order_relaxed)) + 1;
   const int64_t n_pieces = (count + piece - 1) / piece;
   loop_ = {count, piece, n_pieces, body, context};

@@ -17,7 +17,7 @@ import numerics
 import safetensors_file as st
 import tokenizer as bpe
 from tasks import gaps, needles, prompt, prose, records, relations, values
-from tasks.mixture import Mixture
+from tasks.mixture import Haystack, Mixture
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -174,6 +174,21 @@ class TasksTest(unittest.TestCase):
                 self.assertNotIn(f" {turn.answer.lower()} ", turn.question.lower())
         self.assertGreater(len(set(made)), 200)
         self.assertTrue(any(question.startswith("What did the clerk write ") for question in made))
+
+    def test_what_is_quoted_stands_in_the_documents(self):
+        with tempfile.TemporaryDirectory() as folder:
+            text = "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/ARCHITECTURE.md", "docs/API.md", "training/README.md"))
+            path = pathlib.Path(folder) / "haystack.u16"
+            numpy.array(self.tokenizer.encode(text), dtype=numpy.uint16).tofile(path)
+            mixture, quotes = Mixture(self.tokenizer, Haystack(self.tokenizer, path)), 0
+            for length in [1024] * 12 + [4096] * 6 + [32768]:  # the last takes more papers than are of one subject
+                ids, _ = mixture.sample(random.Random(length + quotes), length, {"meanings": 1})
+                for conversation in self.tokenizer.decode(ids).split(prompt.SYSTEM)[1:]:
+                    documents, *turns = conversation.split("\n\nQuestion: ")
+                    for evidence in re.findall(r"</think>Evidence: ?(.*?)\nAnswer:", "".join(turns), re.S):
+                        self.assertIn(evidence, documents)
+                        quotes += 1
+            self.assertGreater(quotes, 300)
 
     def test_the_prompt_is_the_products(self):
         header = (ROOT / "answer/prompt.h").read_text()

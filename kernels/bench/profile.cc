@@ -1,3 +1,4 @@
+// The timing table: each operation wrapped once, its work read off its operands.
 #include "kernels/bench/profile.h"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // Every backend against the reference, at the sizes where vector code goes wrong.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
@@ -453,6 +454,38 @@ TEST(ThreadPoolTest, EveryItemIsDoneOnceInEveryLoop) {
       EXPECT_EQ(done, std::vector<int>(static_cast<size_t>(count), 1));
     }
   }
+}
+
+// Short loops close upon one another, on more threads than processors: a thread that comes late to
+// a loop must not take a piece of the next one.
+TEST(ThreadPoolTest, LateThreadsTakeNothingOfTheNextLoop) {
+  ThreadPool pool(7);
+  Stream stream;
+  stream.pool = &pool;
+  std::vector<int> done(64);
+  for (int64_t loop = 0; loop < 20'000; ++loop) {
+    const int64_t count = loop % 2 == 0 ? 2 : 64;
+    std::fill(done.begin(), done.end(), 0);
+    parallel_for(stream, count, 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) ++done[static_cast<size_t>(i)];
+    });
+    for (int64_t i = 0; i < 64; ++i) {
+      ASSERT_EQ(done[static_cast<size_t>(i)], i < count ? 1 : 0) << "loop " << loop << ", " << i;
+    }
+  }
+}
+
+TEST(ThreadPoolDeathTest, LoopsDoNotNest) {
+  EXPECT_DEATH(
+      {
+        ThreadPool pool(2);
+        Stream stream;
+        stream.pool = &pool;
+        parallel_for(stream, 4, 1, [&](int64_t, int64_t) {
+          parallel_for(stream, 4, 1, [](int64_t, int64_t) {});
+        });
+      },
+      "check failed");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "kernels/bench/cases.h"
 #include "kernels/bench/measure.h"
+#include "kernels/bench/profile.h"
 #include "kernels/bench/report.h"
 #include "kernels/bench/roofs.h"
 
@@ -178,6 +179,34 @@ TEST(BenchCasesTest, EveryOperationHasACaseThatCallsIt) {
     }
   }
   EXPECT_EQ(called, std::set<std::string>(std::begin(kOperations), std::end(kOperations)));
+}
+
+TEST(ProfileTest, EveryOperationIsTimedUnderItsOwnName) {
+  const Backend timed = profiled(*available_backends().back());
+  Stream stream;
+  take_profile();
+  for (const Case& c : make_cases(kTiny)) {
+    c.prepare(/*n_copies=*/1)(timed, stream, /*call=*/0);
+    const std::vector<OperationProfile> profile = take_profile();
+    ASSERT_EQ(profile.size(), 1u) << c.name();
+    EXPECT_EQ(profile[0].operation, c.operation);
+    EXPECT_EQ(profile[0].calls, 1);
+    EXPECT_GT(profile[0].seconds, 0.0);
+    if (c.operation == "linear" || c.operation == "index_scores") {
+      EXPECT_EQ(profile[0].all_operations() > 0, true) << c.name();
+    }
+    if (c.operation == "linear") {
+      EXPECT_EQ(profile[0].operations[static_cast<size_t>(c.unit)], c.work.operations) << c.name();
+    }
+  }
+}
+
+TEST(ProfileTest, TheRoofIsTheSlowerOfMovingAndComputing) {
+  const Roofs roofs{.f32_fma = 10.0, .bf16_dot = 100.0, .int8_dot = 1000.0, .read = 5.0};
+  const OperationProfile computes{.bytes = 5, .operations = {20, 100, 1000}};
+  EXPECT_DOUBLE_EQ(computes.seconds_at(roofs), 4.0);
+  const OperationProfile moves{.bytes = 50, .operations = {20, 0, 0}};
+  EXPECT_DOUBLE_EQ(moves.seconds_at(roofs), 10.0);
 }
 
 TEST(BenchCasesTest, LinearIsMeasuredInEveryFormatForAChunkAndForAToken) {

@@ -58,8 +58,9 @@ class Mixture:
         """
         self.tokenizer, self.haystack = tokenizer, haystack
         self.told, self.passages = map(share, relations.load())
-        self.paraphraser = reading.Paraphraser()
-        if corpus:
+        if not corpus:
+            self.paraphraser = reading.Paraphraser()
+        else:
             self.entries = reading.read_lines(corpus / "definitions.jsonl.xz")
             self.records = reading.read_lines(corpus / "questions.jsonl.xz")
             self.stated = reading.read_lines(corpus / "stated.jsonl.xz")
@@ -163,11 +164,11 @@ class Mixture:
         return self.converse(r, length, made) if any(own for _, own, _ in made) else None
 
     def some_papers(self, r, nearby=60):
-        """Papers in random order, none twice: all of them, or those that stand near each other, which are of one subject."""
-        if r.random() < 0.5 or len(self.passages) < 2 * nearby:
-            return r.sample(self.passages, len(self.passages))
-        first = r.randrange(len(self.passages) - nearby)
-        return r.sample(self.passages[first:first + nearby], nearby)
+        """All papers in random order; half the time those first that stand near one place, which are of one subject."""
+        first = r.randrange(max(1, len(self.passages) - nearby))
+        near = self.passages[first:first + nearby] if r.random() < 0.5 else []
+        others = self.passages[:first] + self.passages[first + nearby:] if near else self.passages
+        return r.sample(near, len(near)) + r.sample(others, len(others))
 
     def reworded(self, r, turns, share=0.4):
         """Some questions with words said otherwise, one of them or most, so that none is learnt by heart."""
@@ -320,9 +321,9 @@ class Mixture:
     def converse(self, r, length, made, absent=None, absent_share=0.25):
         """A conversation about the documents: all their turns in random order, some unanswerable ones among them."""
         turns = [turn for _, own, _ in made for turn in own]
-        for document, own, _ in made:
+        for document, _, _ in made:
             if r.random() < 0.25:
-                self.leave_out(r, document, own)
+                self.leave_out(r, document, turns)  # those of other documents too: a turn need not stand with its own
         r.shuffle(turns)
         makers = [absent] if absent else [maker for _, _, maker in made if maker]
         asked = {turn.question for turn in turns}
@@ -342,7 +343,7 @@ class Mixture:
         text = document.passages[0]
         if len(document.passages) > 1 or not isinstance(text, str):
             return
-        needed = [(at, at + len(line)) for turn in turns for line in turn.evidence for at in [text.find(line)]]
+        needed = [(at, at + len(line)) for turn in turns for line in turn.evidence for at in [text.find(line)] if at >= 0]
         ends = [match.end() for match in re.finditer(r"[.!?]\s+|\n+", text)]
         if len(ends) < 4:
             return
