@@ -5,6 +5,8 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -99,6 +101,33 @@ class LoadedEngine final : public Engine {
 
   std::unique_ptr<Session> make_session() override {
     return std::make_unique<ModelSession>(config_, *model_);
+  }
+
+  void advance(std::span<Session* const> sessions) override {
+    std::vector<Model::Step> steps;
+    for (Session* session : sessions) {
+      steps.push_back(dynamic_cast<ModelSession&>(*session).begin_step());
+    }
+    const auto logits = model_->forward(steps);
+    int64_t row = 0;
+    for (Session* session : sessions) {
+      auto& mine = dynamic_cast<ModelSession&>(*session);
+      const int64_t n_rows = mine.n_logits_expected();
+      mine.end_step(logits.slice(row, n_rows));
+      row += n_rows;
+    }
+  }
+
+  bool can_draft() const override { return weights_.mtp.has_value(); }
+
+  void draft(std::span<Draft> drafts) override {
+    std::vector<Model::Draft> wanted;
+    for (const Draft& draft : drafts) {
+      auto& session = dynamic_cast<ModelSession&>(*draft.session);
+      wanted.push_back({&session.state(), draft.next, draft.n_wanted, {}});
+    }
+    model_->draft(wanted);
+    for (size_t i = 0; i < drafts.size(); ++i) drafts[i].tokens = std::move(wanted[i].tokens);
   }
 
  private:

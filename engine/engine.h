@@ -70,6 +70,23 @@ class Engine {
   virtual int64_t n_tokens_max() const = 0;
 
   virtual std::unique_ptr<Session> make_session() = 0;
+
+  // Computes the next chunk of each of these sessions, all different and none at its goal, in one
+  // pass.  What a session gets does not depend on its company, bit for bit.
+  virtual void advance(std::span<Session* const> sessions) = 0;
+
+  // Whether the model has an MTP block to guess with.
+  virtual bool can_draft() const = 0;
+
+  // Guesses what follows each session's timeline (at its goal) and `next`; the model has an MTP
+  // block.  Guesses change no timeline.
+  struct Draft {
+    Session* session = nullptr;
+    TokenId next = 0;             // sampled, but not in the timeline yet
+    int64_t n_wanted = 1;         // at least one
+    std::vector<TokenId> tokens;  // the guesses; empty where the block knows nothing of the past
+  };
+  virtual void draft(std::span<Draft> drafts) = 0;
 };
 
 struct SyncResult {
@@ -90,25 +107,41 @@ struct SyncOptions {
 };
 
 // One token timeline and its state.  Not thread-safe.  Holds a reference to its Engine.
+//
+// A timeline is given a goal, and Engine::advance() takes it there chunk by chunk, beside others:
+//
+//     session->set_goal(prompt);
+//     while (!session->has_arrived()) engine.advance({{session}});
+//
+// A session that computes more than a few tokens remembers where it began, every 4096 tokens, and
+// its end and shortly before; sixteen such moments are kept, and set_goal() goes back to them.
 class Session {
  public:
   virtual ~Session() = default;
 
-  // Makes the timeline exactly `tokens` (at least one, at most n_tokens_max()): keeps the longest
-  // part that it can resume from -- the timeline itself when `tokens` extends it, else an earlier
-  // snapshot -- and computes the rest.  A sync() that computes more than a few tokens takes
-  // snapshots where it begins, every 4096 tokens, and at its end and shortly before; sixteen are
-  // kept.  When cancelled the timeline is a prefix of `tokens`, and a later sync() resumes there.
-  // Throws EngineError on a token outside the vocabulary or a timeline too long.
+  // The timeline is to become exactly `tokens` (at least one, at most n_tokens_max()).  Keeps the
+  // longest part that it can resume from -- the timeline itself when `tokens` extends it, else a
+  // remembered moment -- and returns its length.  A goal may be left before it is reached.  Throws
+  // EngineError on a token outside the vocabulary or a timeline too long.
+  virtual int64_t set_goal(std::span<const TokenId> tokens) = 0;
+  virtual bool has_arrived() const = 0;
+
+  // A goal a few tokens further on, some of which may turn out wrong: logits(i) will be those after
+  // the i-th of them, and keep_extension(n) then drops all but the first n (at least one).
+  virtual void extend(std::span<const TokenId> tokens) = 0;
+  virtual void keep_extension(int64_t n_tokens) = 0;
+
+  // set_goal(), and there in one call.  When cancelled the timeline is a prefix of `tokens`.
   virtual SyncResult sync(std::span<const TokenId> tokens, const SyncOptions& options) = 0;
   SyncResult sync(std::span<const TokenId> tokens) { return sync(tokens, {}); }
 
   // Bytes of the rows kept for the timeline: what a longer one needs more memory for.
   virtual int64_t state_bytes() const = 0;
 
-  // After the last token, [vocab_size].  Empty before the first sync() and after a cancelled one.
-  // Valid until the next sync().
+  // After the last token, [vocab_size].  Empty unless the goal is reached.  Valid until the
+  // timeline changes.
   virtual std::span<const float> logits() const = 0;
+  virtual std::span<const float> logits(int64_t i) const = 0;  // see extend()
 
   virtual std::span<const TokenId> tokens() const = 0;
   int64_t n_tokens() const { return static_cast<int64_t>(tokens().size()); }

@@ -1,7 +1,37 @@
 // Making, remembering and taking back the state.
 #include "engine/kv_state.h"
 
+#include <algorithm>
+
 namespace widenet::engine {
+namespace {
+
+// Entries and index keys of exactly n_tokens tokens.
+void resize_rows(int64_t n_tokens,
+                 int64_t layer_index,
+                 const ModelConfig& config,
+                 const KvLayouts& layouts,
+                 LayerState& layer) {
+  const int64_t ratio = config.ratio(layer_index);
+  if (ratio == 0) return;
+  const int64_t n_entries = n_tokens / ratio;
+  layer.entries.resize(static_cast<size_t>(n_entries * layouts.rows.row_bytes()));
+  if (!config.has_indexer(layer_index)) return;
+  layer.index_keys.resize(static_cast<size_t>(n_entries * layouts.index_keys.row_bytes()));
+}
+
+// The last n_rows rows of `rows` once its last n_dropped are gone, of `n_total` rows in all.
+std::vector<float> rows_before_end(const std::vector<float>& rows,
+                                   int64_t n_total,
+                                   int64_t n_dropped,
+                                   int64_t n_rows) {
+  if (n_total == 0) return {};
+  const auto width = static_cast<std::ptrdiff_t>(rows.size()) / n_total;
+  const auto end = rows.begin() + width * (n_total - n_dropped);
+  return {end - width * n_rows, end};
+}
+
+}  // namespace
 
 KvState make_kv_state(const ModelConfig& config, const KvLayouts& layouts) {
   KvState state;
@@ -9,7 +39,13 @@ KvState make_kv_state(const ModelConfig& config, const KvLayouts& layouts) {
   for (LayerState& layer : state.layers) {
     layer.ring.resize(static_cast<size_t>(config.window * layouts.rows.row_bytes()));
   }
+  if (config.n_mtp_layers > 0) state.draft.layer.ring.resize(state.layers.front().ring.size());
   return state;
+}
+
+int64_t tail_rows(int64_t n_tokens, int64_t ratio) {
+  const bool has_previous = ratio == ModelConfig::kOverlappingRatio && n_tokens >= ratio;
+  return n_tokens % ratio + (has_previous ? ratio : 0);
 }
 
 KvBytes stored_bytes(const KvState& state) {
@@ -26,12 +62,54 @@ KvBytes stored_bytes(const KvState& state) {
   return bytes;
 }
 
+void drop_to(int64_t n_tokens,
+             const KvUndo& undo,
+             const ModelConfig& config,
+             const KvLayouts& layouts,
+             KvState& state) {
+  WN_CHECK(undo.first_position <= n_tokens && n_tokens <= state.n_tokens);
+  const int64_t n_dropped = state.n_tokens - n_tokens;
+  const int64_t row_bytes = layouts.rows.row_bytes();
+  const auto put_back = [&](const std::vector<uint8_t>& saved, int64_t first, int64_t from,
+                            std::vector<uint8_t>& ring) {
+    const auto end = first + static_cast<int64_t>(saved.size()) / row_bytes;
+    for (int64_t position = std::max(first, from); position < end; ++position) {
+      std::copy_n(saved.begin() + (position - first) * row_bytes, row_bytes,
+                  ring.begin() + position % config.window * row_bytes);
+    }
+  };
+  for (int64_t i = 0; i < config.n_layers; ++i) {
+    LayerState& layer = state.layers[static_cast<size_t>(i)];
+    const KvUndo::Layer& saved = undo.layers[static_cast<size_t>(i)];
+    put_back(saved.ring, undo.first_position, n_tokens, layer.ring);
+    resize_rows(n_tokens, i, config, layouts, layer);
+    const int64_t ratio = config.ratio(i);
+    if (ratio == 0) continue;
+    const int64_t n_total =
+        tail_rows(undo.first_position, ratio) + state.n_tokens - undo.first_position;
+    const auto take_back = [&](const CompressorTail& rows, CompressorTail& tail) {
+      const int64_t n_rows = tail_rows(n_tokens, ratio);
+      tail.values = rows_before_end(rows.values, n_total, n_dropped, n_rows);
+      tail.gates = rows_before_end(rows.gates, n_total, n_dropped, n_rows);
+    };
+    take_back(saved.rows, layer.tail);
+    if (config.has_indexer(i)) take_back(saved.index_rows, layer.index_tail);
+  }
+  // Row p of the MTP block knows token p + 1: that of the last token left has to go as well.
+  put_back(undo.draft_ring, undo.first_draft_row, n_tokens - 1, state.draft.layer.ring);
+  const auto width = static_cast<size_t>(config.hc_mult * config.dim);
+  std::vector<float>& streams = state.draft.streams;
+  streams.resize(streams.size() - std::min(streams.size(), static_cast<size_t>(n_dropped) * width));
+  state.n_tokens = n_tokens;
+}
+
 KvSnapshot take_snapshot(const KvState& state) {
   KvSnapshot snapshot;
   snapshot.n_tokens = state.n_tokens;
   for (const LayerState& layer : state.layers) {
     snapshot.layers.push_back({layer.ring, layer.tail, layer.index_tail});
   }
+  snapshot.draft = state.draft;
   return snapshot;
 }
 
@@ -46,13 +124,9 @@ void restore(const KvSnapshot& snapshot,
     layer.ring = snapshot.layers[i].ring;
     layer.tail = snapshot.layers[i].tail;
     layer.index_tail = snapshot.layers[i].index_tail;
-    const int64_t ratio = config.compress_ratios[i];
-    if (ratio == 0) continue;
-    const int64_t n_entries = snapshot.n_tokens / ratio;
-    layer.entries.resize(static_cast<size_t>(n_entries * layouts.rows.row_bytes()));
-    if (!config.has_indexer(static_cast<int64_t>(i))) continue;
-    layer.index_keys.resize(static_cast<size_t>(n_entries * layouts.index_keys.row_bytes()));
+    resize_rows(snapshot.n_tokens, static_cast<int64_t>(i), config, layouts, layer);
   }
+  state.draft = snapshot.draft;
 }
 
 }  // namespace widenet::engine

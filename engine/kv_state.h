@@ -25,10 +25,19 @@ struct LayerState {
   CompressorTail index_tail;
 };
 
+// What the MTP block needs of the past.  It changes what is drafted, never what is generated: it
+// may be empty at any time.
+struct DraftState {
+  LayerState layer;            // sliding window only; position p's row needs token p + 1
+  int64_t ring_from = 0;       // positions before this one have no row in the ring
+  std::vector<float> streams;  // [n, hc_mult * dim] of the last n tokens, or empty
+};
+
 // Plain data; copied only where a snapshot says so.
 struct KvState {
   int64_t n_tokens = 0;
   std::vector<LayerState> layers;
+  DraftState draft;
 };
 
 // How rows are stored: packed in native numerics, float32 in exact.
@@ -43,6 +52,10 @@ struct KvLayouts {
 
 KvState make_kv_state(const ModelConfig& config, const KvLayouts& layouts);
 
+// Rows that a compressor's tail holds after n_tokens: those of the incomplete window and, where
+// windows overlap, of the one before.
+int64_t tail_rows(int64_t n_tokens, int64_t ratio);
+
 // Bytes of the rows themselves, all layers together, without what containers add.
 struct KvBytes {
   int64_t rings = 0;    // whole from the first token on
@@ -55,6 +68,28 @@ struct KvBytes {
 
 KvBytes stored_bytes(const KvState& state);
 
+// What it takes to forget the last tokens of a short step: the rows that it overwrote or may have
+// used up.
+struct KvUndo {
+  struct Layer {
+    std::vector<uint8_t> ring;  // the rows that stood where the step's tokens stand now, in order
+    CompressorTail rows;        // from the tail before the step to the step's last token
+    CompressorTail index_rows;
+  };
+
+  int64_t first_position = 0;  // of the step
+  std::vector<Layer> layers;
+  int64_t first_draft_row = 0;  // position of the first row written for the MTP block
+  std::vector<uint8_t> draft_ring;
+};
+
+// Leaves n_tokens of the timeline, all tokens before the step and maybe some of it.
+void drop_to(int64_t n_tokens,
+             const KvUndo& undo,
+             const ModelConfig& config,
+             const KvLayouts& layouts,
+             KvState& state);
+
 // A moment of a timeline.  Append-only rows are not copied: they stay valid in the state itself
 // until it is taken back to before this moment.
 struct KvSnapshot {
@@ -66,6 +101,7 @@ struct KvSnapshot {
 
   int64_t n_tokens = 0;
   std::vector<Layer> layers;
+  DraftState draft;
 };
 
 KvSnapshot take_snapshot(const KvState& state);

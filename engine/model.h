@@ -21,8 +21,9 @@ struct ModelOptions {
 };
 
 // Runs tokens through the weights.  Bit for bit, what a token leaves in the state and what logits
-// it gives depend on the tokens before it alone: not on how they were cut into calls, nor on the
-// number of threads.  One call at a time; the state belongs to the caller.
+// it gives depend on the tokens before it alone: not on how they were cut into calls, which other
+// timelines were in the call, nor on the number of threads.  One call at a time; the states belong
+// to the caller.
 class Model {
  public:
   // Config and weights outlive the model.
@@ -30,11 +31,28 @@ class Model {
 
   enum class Logits { none, last, all };
 
-  // Appends `tokens` (at least one) to the timeline.  The logits [1 or n_tokens, vocab_size] are
-  // valid until the next call.
-  kernels::View<const float, 2> forward(std::span<const TokenId> tokens,
-                                        Logits wanted,
-                                        KvState& state);
+  // One timeline's part of a call.
+  struct Step {
+    std::span<const TokenId> tokens;  // appended to the timeline; at least one
+    KvState* state = nullptr;
+    Logits wanted = Logits::none;
+    KvUndo* undo = nullptr;     // if set, is told how to drop the tokens again; few of them then
+    bool feeds_drafts = false;  // whether the MTP block learns of these tokens
+  };
+
+  // The logits, [1 or n_tokens for each step that wants some, vocab_size] in the order of the
+  // steps, are valid until the next call.
+  kernels::View<const float, 2> forward(std::span<const Step> steps);
+
+  struct Draft {
+    KvState* state = nullptr;
+    TokenId next = 0;             // follows the timeline, and is not in it yet
+    int64_t n_wanted = 1;         // at least one
+    std::vector<TokenId> tokens;  // guessed to follow `next`; none if nothing is known of the past
+  };
+
+  // Guesses with the MTP block, which the model has.  The states are as before.
+  void draft(std::span<Draft> drafts);
 
   const KvLayouts& layouts() const { return layouts_; }
 
@@ -58,11 +76,27 @@ class Model {
     std::vector<float> memory_;
   };
 
+  // Where one timeline's tokens stand among the rows of a call.
+  struct Part {
+    KvState* state = nullptr;
+    KvUndo* undo = nullptr;
+    int64_t first_position = 0;
+    int64_t first_row = 0;
+    int64_t n_tokens = 0;
+
+    template <int Rank>
+    kernels::View<float, Rank> of(kernels::View<float, Rank> rows) const {
+      return rows.slice(first_row, n_tokens);
+    }
+  };
+
   // What every layer of one call shares.
   struct Call {
-    std::span<const TokenId> tokens;
-    int64_t first_position = 0;
-    int64_t n_tokens = 0;
+    std::vector<Part> parts;
+    std::vector<TokenId> tokens;  // of all parts
+
+    void add(Part part, std::span<const TokenId> more);
+    int64_t n_tokens() const { return static_cast<int64_t>(tokens.size()); }
   };
 
   // Activations on their way into linear layers; the FP8 copy is made when one asks for it.
@@ -72,45 +106,44 @@ class Model {
     bool is_rounded = false;
   };
 
-  void attention_layer(const LayerWeights& w, int64_t layer, const Call& call, LayerState& state);
+  void attention_layer(const LayerWeights& w, int64_t layer, const Call& call);
   void moe_layer(const LayerWeights& w, const Call& call);
 
   // y = norm(pre . streams), and the mixing numbers that expand() needs afterwards.
   Tensor<2> collapse(const MixerWeights& mixer, const std::vector<float>& norm, int64_t n_tokens);
   void expand(Tensor<2> z);
 
-  void attend(const AttentionWeights& w,
-              int64_t layer,
-              const Call& call,
-              Tensor<2> x,
-              LayerState& state,
-              Tensor<2> out);
+  void attend(
+      const AttentionWeights& w, int64_t layer, const Call& call, Tensor<2> x, Tensor<2> out);
   Tensor<3> project_queries(const AttentionWeights& w, int64_t layer, LinearInput& query);
-  Tensor<2> window_rows(const AttentionWeights& w,
-                        int64_t layer,
-                        const Call& call,
-                        LinearInput& x,
-                        LayerState& state);
-  Tensor<2> compress(const CompressorWeights& w,
-                     int64_t layer,
-                     const Call& call,
-                     Tensor<2> x,
-                     CompressorTail& tail);
+  void make_rows(const AttentionWeights& w, int64_t layer, LinearInput& x);
+  Tensor<2> window_rows(int64_t layer, const Part& part);
+  void compress(
+      const CompressorWeights& w, int64_t layer, const Call& call, Tensor<2> x, bool is_for_index);
+  Tensor<2> complete_entries(const CompressorWeights& w,
+                             int64_t layer,
+                             const Part& part,
+                             CompressorTail& tail,
+                             CompressorTail* undo);
   void append_entries(Tensor<2> entries, LayerState& state);
   void append_index_keys(Tensor<2> keys, LayerState& state);
-  void select_entries(const IndexerWeights& w,
-                      int64_t layer,
-                      const Call& call,
-                      Tensor<2> x,
-                      LinearInput& query,
-                      const LayerState& state);
+  void project_index_queries(
+      const IndexerWeights& w, int64_t layer, const Call& call, Tensor<2> x, LinearInput& query);
+  void select_entries(const Part& part, const LayerState& state);
   void project_output(const AttentionWeights& w, Tensor<3> heads, Tensor<2> out);
 
   void run_experts(const MoeWeights& w, const Call& call, Tensor<2> x, Tensor<2> out);
   void run_expert(const ExpertWeights& w, LinearInput& x, const float* row_weights, Tensor<2> out);
 
-  Tensor<2> compute_logits(kernels::View<const float, 3> streams);
+  Tensor<2> logits_of(kernels::View<const float, 3> streams,
+                      const MixerWeights& mixer,
+                      const std::vector<float>& norm);
+  Tensor<2> wanted_logits(std::span<const Step> steps, const Call& call);
 
+  void feed_drafts(std::span<const Step> steps, const Call& call);
+  Tensor<3> draft_streams(Tensor<3> streams, std::span<const TokenId> following);
+
+  LayerState& layer_state(const Part& part, int64_t layer) const;
   void fill_rope_tables(const Call& call);
   Tensor<3> rope_table(int64_t layer) { return ropes_[layer_rope(layer)].table; }
   size_t layer_rope(int64_t layer) const { return config_.ratio(layer) == 0 ? 0 : 1; }
@@ -146,12 +179,13 @@ class Model {
   std::vector<int32_t> n_selected_;  // [n_tokens]
 
   struct {
-    Buffer streams, projected, pre, post, comb, x, x_fp8, sublayer, query, query_fp8, heads, window,
-        values, gates, entries, entry_table, index_queries, head_weights, scores, queries, low_rank,
-        low_rank_fp8, router_logits, expert_weights, expert_in, expert_in_fp8, gate, gate_fp8, up,
-        expert_out, logits;
+    Buffer streams, wanted_streams, past_streams, draft_streams, embedded, embedded_fp8, fresh_rows,
+        new_values, new_gates, projected, pre, post, comb, x, x_fp8, sublayer, query, query_fp8,
+        heads, window, values, gates, entries, entry_table, index_queries, head_weights, scores,
+        queries, low_rank, low_rank_fp8, router_logits, expert_weights, expert_in, expert_in_fp8,
+        gate, gate_fp8, up, expert_out, logits;
   } buffers_;
-  std::vector<uint8_t> packed_;        // rows on their way into the state
+  std::vector<uint8_t> packed_;        // rows on their way into the states
   std::vector<uint8_t> index_packed_;  // index queries
 };
 

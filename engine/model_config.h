@@ -28,7 +28,7 @@ struct ModelConfig {
   int64_t n_layers = 0;      // num_hidden_layers, without the MTP block
   int64_t n_mtp_layers = 0;  // 0 where the checkpoint drafts with DSpark, which is not read
   int64_t vocab_size = 0;
-  bool ties_head = false;  // tie_word_embeddings: the head is the embedding's tensor
+  bool ties_head = false;     // tie_word_embeddings: the head is the embedding's tensor
   int64_t positions_max = 0;  // max_position_embeddings
 
   // Attention.  The last rope_dim channels of each head_dim-wide vector are rotated.

@@ -1,4 +1,4 @@
-// The model's thread: takes requests in order, prefills, samples, streams.
+// The model's thread: takes requests in order and runs them side by side, step by step.
 #include "engine/scheduler.h"
 
 #include <chrono>
@@ -7,11 +7,12 @@
 #include <exception>
 #include <list>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "engine/engine.h"
-#include "engine/model_config.h"
+#include "engine/generation.h"
 
 namespace widenet::engine {
 namespace {
@@ -46,96 +47,6 @@ class KeptSessions {
  private:
   int64_t count_max_;
   std::list<std::pair<std::string, std::unique_ptr<Session>>> kept_;
-};
-
-// One request on one session, from its first chunk to its last token.
-class Generation {
- public:
-  Generation(const Engine& engine,
-             const GenerationRequest& request,
-             const GenerationCallbacks& callbacks,
-             Session& session)
-      : engine_(engine),
-        request_(request),
-        callbacks_(callbacks),
-        session_(session),
-        sampler_(request.sampling),
-        stops_(request.stop),
-        decoder_(engine.tokenizer()) {}
-
-  Completion run(const std::function<bool()>& is_stopping) {
-    is_stopping_ = is_stopping;
-    const auto start = Clock::now();
-    const bool is_prefilled = prefill();
-    completion_.seconds.prefill = seconds_since(start);
-    if (!is_prefilled) {
-      completion_.finish_reason = FinishReason::cancelled;
-      return std::move(completion_);
-    }
-    const auto decode_start = Clock::now();
-    completion_.finish_reason = decode();
-    if (!has_stop_string_) emit(stops_.feed(decoder_.finish()));
-    if (!has_stop_string_) emit({stops_.finish(), false});
-    completion_.usage.completion_tokens = static_cast<int64_t>(completion_.tokens.size());
-    completion_.seconds.decode = seconds_since(decode_start);
-    return std::move(completion_);
-  }
-
- private:
-  bool is_cancelled() const {
-    return is_stopping_() || (callbacks_.is_cancelled && callbacks_.is_cancelled());
-  }
-
-  bool prefill() {
-    SyncOptions options;
-    options.keep_going = [&](int64_t done, int64_t total) {
-      if (callbacks_.on_prefill) callbacks_.on_prefill(done, total);
-      return !is_cancelled();
-    };
-    const SyncResult result = session_.sync(request_.prompt, options);
-    const auto total = static_cast<int64_t>(request_.prompt.size());
-    completion_.usage.prompt_tokens = total;
-    completion_.usage.cached_tokens = result.reused;
-    completion_.usage.computed_tokens = result.computed;
-    if (!result.cancelled && callbacks_.on_prefill) callbacks_.on_prefill(total, total);
-    return !result.cancelled;
-  }
-
-  FinishReason decode() {
-    std::vector<TokenId> timeline = request_.prompt;
-    while (static_cast<int64_t>(completion_.tokens.size()) < request_.max_tokens) {
-      if (is_cancelled()) return FinishReason::cancelled;
-      const TokenId token = sampler_.sample(session_.logits());
-      completion_.tokens.push_back(token);
-      if (token == engine_.config().eos_token) return FinishReason::stop;
-      emit(stops_.feed(decoder_.feed(token)));
-      if (has_stop_string_) return FinishReason::stop;
-      timeline.push_back(token);
-      const bool is_last = static_cast<int64_t>(completion_.tokens.size()) == request_.max_tokens ||
-                           static_cast<int64_t>(timeline.size()) > engine_.n_tokens_max();
-      if (is_last) break;
-      session_.sync(timeline);
-    }
-    return FinishReason::length;
-  }
-
-  void emit(const StopStrings::Output& output) {
-    has_stop_string_ = has_stop_string_ || output.stopped;
-    if (output.text.empty()) return;
-    completion_.text += output.text;
-    if (callbacks_.on_text) callbacks_.on_text(output.text);
-  }
-
-  const Engine& engine_;
-  const GenerationRequest& request_;
-  const GenerationCallbacks& callbacks_;
-  Session& session_;
-  Sampler sampler_;
-  StopStrings stops_;
-  StreamDecoder decoder_;
-  bool has_stop_string_ = false;
-  std::function<bool()> is_stopping_;
-  Completion completion_;
 };
 
 }  // namespace
@@ -177,7 +88,7 @@ class Scheduler::Impl {
 
   int64_t n_pending() const {
     const std::lock_guard lock(mutex_);
-    return static_cast<int64_t>(queue_.size()) + (is_running_ ? 1 : 0);
+    return static_cast<int64_t>(queue_.size()) + n_running_;
   }
 
  private:
@@ -191,50 +102,173 @@ class Scheduler::Impl {
     bool is_done;  // guarded by mutex_
   };
 
+  // A job that has begun.  `generation` is empty if it could not.
+  struct Running {
+    Job* job;
+    double queue_seconds;
+    std::unique_ptr<Generation> generation;
+    int64_t last_chunk = 0;  // the number of its prompt's last one among all prompts'
+  };
+
   void serve() {
     std::unique_lock lock(mutex_);
     while (true) {
-      changed_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      Job& job = *queue_.front();
-      queue_.pop_front();
-      is_running_ = true;
+      changed_.wait(lock, [this] { return is_stopping_ || !queue_.empty() || n_running_ > 0; });
+      if (queue_.empty() && n_running_ == 0) return;
+      const std::vector<Job*> jobs = jobs_that_may_begin();
+      n_running_ += static_cast<int64_t>(jobs.size());
+      const bool is_stopping = is_stopping_;
       lock.unlock();
-      run(job);
+      for (Job* job : jobs) begin(*job);
+      for (Running& running : running_) {
+        guarded(running, [&](Generation& generation) {
+          if (is_stopping || generation.is_cancelled()) generation.cancel();
+        });
+      }
+      step();
+      const std::vector<Job*> done = take_done();
       lock.lock();
-      is_running_ = false;
-      job.is_done = true;
-      changed_.notify_all();
+      for (Job* job : done) job->is_done = true;
+      n_running_ -= static_cast<int64_t>(done.size());
+      if (!done.empty()) changed_.notify_all();
     }
   }
 
-  void run(Job& job) {
-    const double queue_seconds = seconds_since(job.queued);
-    const auto is_stopping = [this] {
-      const std::lock_guard lock(mutex_);
-      return is_stopping_;
-    };
+  // In order, except that a job whose conversation is being continued waits for that.
+  std::vector<Job*> jobs_that_may_begin() {
+    std::set<std::string> keys;
+    for (const Running& running : running_) keys.insert(running.job->request.session_key);
+    std::vector<Job*> jobs;
+    for (auto it = queue_.begin(); it != queue_.end();) {
+      if (n_running_ + static_cast<int64_t>(jobs.size()) >= options_.running_max) break;
+      const std::string& key = (*it)->request.session_key;
+      if (!key.empty() && !keys.insert(key).second) {
+        ++it;
+        continue;
+      }
+      jobs.push_back(*it);
+      it = queue_.erase(it);
+    }
+    return jobs;
+  }
+
+  void begin(Job& job) {
+    running_.push_back({&job, seconds_since(job.queued), nullptr, 0});
     try {
       const std::string& key = job.request.session_key;
       std::unique_ptr<Session> session = key.empty() ? nullptr : sessions_.take(key);
       if (session == nullptr) session = engine_.make_session();
-      job.completion = Generation(engine_, job.request, job.callbacks, *session).run(is_stopping);
-      job.completion.seconds.queue = queue_seconds;
-      if (!key.empty()) sessions_.put(key, std::move(session));
+      running_.back().generation =
+          std::make_unique<Generation>(engine_, job.request, job.callbacks, std::move(session));
     } catch (...) {  // the caller's to handle: it is rethrown where generate() waits
       job.error = std::current_exception();
     }
   }
 
+  // Does something with a generation; what goes wrong is its caller's to handle.
+  template <typename Action>
+  static void guarded(Running& running, const Action& action) {
+    if (!is_alive(running)) return;
+    try {
+      action(*running.generation);
+    } catch (...) {
+      running.job->error = std::current_exception();
+    }
+  }
+
+  static bool is_alive(const Running& running) {
+    return !running.job->error && !running.generation->is_done();
+  }
+
+  // One step of the model: every answer, and the next chunk of one prompt.
+  void step() {
+    std::vector<Running*> taking_part;
+    for (Running& running : running_) {
+      if (is_alive(running) && !running.generation->is_prefilling()) {
+        taking_part.push_back(&running);
+      }
+    }
+    begin_decoding_steps(taking_part);
+    if (Running* prompt = next_prompt()) taking_part.push_back(prompt);
+
+    std::vector<Session*> sessions;
+    for (Running* running : taking_part) {
+      if (is_alive(*running)) sessions.push_back(&running->generation->session());
+    }
+    if (sessions.empty()) return;
+    try {
+      engine_.advance(sessions);
+    } catch (...) {  // what is left of these sessions is unknown
+      for (Running* running : taking_part) running->job->error = std::current_exception();
+    }
+    for (Running* running : taking_part) {
+      guarded(*running, [](Generation& generation) { generation.end_step(); });
+    }
+  }
+
+  void begin_decoding_steps(const std::vector<Running*>& answers) {
+    std::vector<Engine::Draft> drafts;
+    std::vector<Running*> guessing;
+    const auto n = static_cast<int64_t>(answers.size());
+    for (Running* running : answers) {
+      Generation& generation = *running->generation;
+      const int64_t n_wanted = generation.n_guesses_wanted(n);
+      if (n_wanted == 0) {
+        generation.begin_step({});
+        continue;
+      }
+      drafts.push_back({&generation.session(), generation.next_token(), n_wanted, {}});
+      guessing.push_back(running);
+    }
+    if (!drafts.empty()) engine_.draft(drafts);
+    for (size_t i = 0; i < guessing.size(); ++i) {
+      guessing[i]->generation->begin_step(std::move(drafts[i].tokens));
+    }
+  }
+
+  // Prompts take turns.
+  Running* next_prompt() {
+    Running* chosen = nullptr;
+    for (Running& running : running_) {
+      if (!is_alive(running) || !running.generation->is_prefilling()) continue;
+      if (chosen == nullptr || running.last_chunk < chosen->last_chunk) chosen = &running;
+    }
+    if (chosen != nullptr) chosen->last_chunk = ++n_chunks_;
+    return chosen;
+  }
+
+  // The jobs that have ended, with their results.
+  std::vector<Job*> take_done() {
+    std::vector<Job*> done;
+    for (auto it = running_.begin(); it != running_.end();) {
+      if (is_alive(*it)) {
+        ++it;
+        continue;
+      }
+      Job& job = *it->job;
+      if (!job.error) {
+        job.completion = it->generation->take_completion();
+        job.completion.seconds.queue = it->queue_seconds;
+        const std::string& key = job.request.session_key;
+        if (!key.empty()) sessions_.put(key, it->generation->take_session());
+      }
+      done.push_back(&job);
+      it = running_.erase(it);
+    }
+    return done;
+  }
+
   Engine& engine_;
   const SchedulerOptions options_;
-  KeptSessions sessions_;  // the model's thread alone
+  KeptSessions sessions_;       // the model's thread alone, like the next two
+  std::list<Running> running_;  // in the order in which they began
+  int64_t n_chunks_ = 0;        // of prompts, so far
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job*> queue_;    // guarded by mutex_
   int64_t n_callers_ = 0;     // inside generate(); guarded by mutex_
-  bool is_running_ = false;   // guarded by mutex_
+  int64_t n_running_ = 0;     // guarded by mutex_
   bool is_stopping_ = false;  // guarded by mutex_
   std::thread thread_;
 };

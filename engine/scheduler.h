@@ -1,4 +1,4 @@
-// Who may use the model when: one thread, one bounded queue, conversations that keep their state.
+// Who may use the model when: one thread, a bounded queue, many generations side by side.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,10 @@ struct GenerationRequest {
   // A conversation's name.  Its timeline is kept after the answer, so that a follow-up whose prompt
   // repeats it computes only what is new.  Empty: a timeline of its own, dropped afterwards.
   std::string session_key;
+
+  // Whether tokens may be guessed ahead with the model's MTP block, if it has one.  They are
+  // checked before they count: the answer is the same, token for token, and comes sooner.
+  bool may_draft = true;
 };
 
 // All are called on the model's thread and must be quick; any may be empty.
@@ -47,6 +51,8 @@ struct TokenUsage {
   int64_t cached_tokens = 0;    // of the prompt, taken from kept state
   int64_t computed_tokens = 0;  // of the prompt, run through the model
   int64_t completion_tokens = 0;
+  int64_t guessed_tokens = 0;  // by the MTP block
+  int64_t right_guesses = 0;   // of these; a part of completion_tokens
 };
 
 struct GenerationSeconds {
@@ -64,11 +70,16 @@ struct Completion {
 };
 
 struct SchedulerOptions {
-  int64_t queue_max = 32;    // requests waiting, beside the one that runs
+  int64_t queue_max = 32;    // requests waiting, beside those that run
+  int64_t running_max = 8;   // requests that run side by side
   int64_t sessions_max = 4;  // conversations whose state is kept; the least recently used goes
 };
 
-// Owns the one thread that computes.  Requests run first in, first out.  Thread-safe.
+// Owns the one thread that computes.  Requests begin first in, first out, and then run side by
+// side (continuous batching): each step of the model takes every answer one token further (or a
+// few, where guesses were right) and one prompt one chunk further, prompts taking turns.  So an
+// answer's tokens never wait for more than a chunk of anyone's prompt.  A request whose session is
+// in use waits for it.  What a request gets does not depend on its company.  Thread-safe.
 class Scheduler {
  public:
   // `engine` has a tokenizer and outlives the scheduler.

@@ -14,11 +14,23 @@ class ModelSession final : public Session {
   // Both outlive the session.
   ModelSession(const ModelConfig& config, Model& model);
 
+  int64_t set_goal(std::span<const TokenId> tokens) override;
+  bool has_arrived() const override { return state_.n_tokens == goal_tokens(); }
+  void extend(std::span<const TokenId> tokens) override;
+  void keep_extension(int64_t n_tokens) override;
   SyncResult sync(std::span<const TokenId> tokens, const SyncOptions& options) override;
-  std::span<const float> logits() const override { return logits_; }
-  std::span<const TokenId> tokens() const override { return tokens_; }
+  std::span<const float> logits() const override;
+  std::span<const float> logits(int64_t i) const override;
+  std::span<const TokenId> tokens() const override;
   int64_t state_bytes() const override { return stored_bytes(state_).total(); }
-  const KvState& state() const { return state_; }
+
+  // A step of the model: from begin_step() to end_step(), which takes the logits that begin_step()
+  // asked for, nothing else may touch the session.
+  Model::Step begin_step() { return begin_step(0, /*wants_all=*/false); }
+  int64_t n_logits_expected() const { return n_logits_expected_; }
+  void end_step(kernels::View<const float, 2> logits);
+
+  KvState& state() { return state_; }
 
  private:
   struct Snapshot {
@@ -26,17 +38,26 @@ class ModelSession final : public Session {
     std::vector<float> logits;  // after its last token, or empty
   };
 
-  void check(std::span<const TokenId> tokens) const;
+  int64_t goal_tokens() const { return static_cast<int64_t>(goal_.size()); }
+  Model::Step begin_step(int64_t chunk_tokens, bool wants_all);
+  void check(std::span<const TokenId> tokens, int64_t n_before) const;
   void take_back(std::span<const TokenId> tokens);
   void remember();
-  int64_t chunk_end(int64_t total, int64_t chunk_tokens) const;
+  int64_t chunk_end(int64_t chunk_tokens) const;
 
   const ModelConfig& config_;
   Model& model_;
-  KvState state_;
-  std::vector<TokenId> tokens_;
-  std::vector<float> logits_;
+  KvState state_;                    // of the goal's first state_.n_tokens tokens
+  std::vector<TokenId> goal_;        // the timeline and what is to follow it
+  std::vector<float> logits_;        // [n, vocab_size] after the last n tokens, or empty
   std::vector<Snapshot> snapshots_;  // of this timeline, in order
+  KvUndo undo_;                      // of the extension
+
+  // How the goal is approached.
+  bool is_prefill_ = false;
+  bool is_extension_ = false;
+  int64_t step_end_ = 0;  // of the step that has begun
+  int64_t n_logits_expected_ = 0;
 };
 
 }  // namespace widenet::engine

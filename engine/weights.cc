@@ -104,11 +104,16 @@ class Resolver {
     return w;
   }
 
-  LayerWeights layer(int64_t layer) const {
-    const std::string stem = "layers." + std::to_string(layer) + ".";
+  LayerWeights layer(const std::string& stem, int64_t layer) const {
     return {mixer(stem + "hc_attn_"),         norm(stem + "attn_norm.weight"),
             attention(stem + "attn.", layer), mixer(stem + "hc_ffn_"),
             norm(stem + "ffn_norm.weight"),   moe(stem + "ffn.", layer)};
+  }
+
+  MtpWeights mtp(const std::string& stem) const {
+    return {norm(stem + "enorm.weight"), norm(stem + "hnorm.weight"), linear(stem + "e_proj"),
+            linear(stem + "h_proj"),     layer(stem, c_.n_layers),    mixer(stem + "hc_head_"),
+            norm(stem + "norm.weight")};
   }
 
  private:
@@ -122,10 +127,13 @@ ModelWeights resolve_weights(const ModelConfig& config, const Checkpoint& checkp
   const Resolver resolve(config, checkpoint);
   ModelWeights weights;
   weights.embedding = resolve.weight("embed.weight");
-  for (int64_t i = 0; i < config.n_layers; ++i) weights.layers.push_back(resolve.layer(i));
+  for (int64_t i = 0; i < config.n_layers; ++i) {
+    weights.layers.push_back(resolve.layer("layers." + std::to_string(i) + ".", i));
+  }
   weights.head_mixer = resolve.mixer("hc_head_");
   weights.norm = resolve.norm("norm.weight");
   weights.head = resolve.weight(config.ties_head ? "embed.weight" : "head.weight");
+  if (config.n_mtp_layers > 0) weights.mtp = resolve.mtp("mtp.0.");
   return weights;
 }
 

@@ -68,13 +68,25 @@ struct LayerWeights {
   MoeWeights ffn;
 };
 
+// Multi-token prediction (MTP): one more layer that guesses the token after the next.
+struct MtpWeights {
+  std::vector<float> embedding_norm;     // enorm [dim]
+  std::vector<float> streams_norm;       // hnorm [dim]
+  kernels::Weight embedding_projection;  // e_proj [dim, dim]
+  kernels::Weight streams_projection;    // h_proj [dim, dim]
+  LayerWeights layer;
+  MixerWeights head_mixer;
+  std::vector<float> norm;  // [dim]
+};
+
 // Points into the checkpoint, which outlives it; only the norms are copied, to float32.
 struct ModelWeights {
   kernels::Weight embedding;  // [vocab_size, dim]
   std::vector<LayerWeights> layers;
   MixerWeights head_mixer;
-  std::vector<float> norm;  // [dim]
-  kernels::Weight head;     // [vocab_size, dim]
+  std::vector<float> norm;        // [dim]
+  kernels::Weight head;           // [vocab_size, dim]
+  std::optional<MtpWeights> mtp;  // the first MTP block, if there is one
 };
 
 // The checkpoint has passed validate_inventory().

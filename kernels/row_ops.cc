@@ -37,6 +37,18 @@ void add_rows_at(Stream& stream, Rows<const float> x, const int32_t* ids, Rows<f
   });
 }
 
+void add_to_groups(Stream& stream, Rows<const float> x, bool round_output, Rows<float> y) {
+  const int64_t group = y.count / std::max<int64_t>(x.count, 1);
+  for_each_row(stream, y.count, y.dim, [&](int64_t i) {
+    const float* source = x[i / group];
+    float* target = y[i];
+    for (int64_t c = 0; c < y.dim; ++c) {
+      const float sum = target[c] + source[c];
+      target[c] = round_output ? round_to_bf16(sum) : sum;
+    }
+  });
+}
+
 void round_rows_to_bf16(Stream& stream, Rows<float> x) {
   for_each_row(stream, x.count, x.dim, [&](int64_t t) {
     float* row = x[t];

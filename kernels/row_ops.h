@@ -16,6 +16,9 @@ void gather_rows(Stream&, Rows<const float> x, const int32_t* ids, Rows<float> o
 // out[ids[i]] += x[i], for x.count ids, all different.
 void add_rows_at(Stream&, Rows<const float> x, const int32_t* ids, Rows<float> out);
 
+// y[i * n + j] += x[i] for the n = y.count / x.count rows of each group, rounded to BF16 if asked.
+void add_to_groups(Stream&, Rows<const float> x, bool round_output, Rows<float> y);
+
 void round_rows_to_bf16(Stream&, Rows<float> x);
 
 // x *= factor, rounded to BF16 if asked.

@@ -262,7 +262,10 @@ Json usage_json(const engine::TokenUsage& usage) {
           {"completion_tokens", usage.completion_tokens},
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
           {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
-          {"completion_tokens_details", {{"reasoning_tokens", 0}}},
+          {"completion_tokens_details",
+           {{"reasoning_tokens", 0},
+            {"accepted_prediction_tokens", usage.right_guesses},
+            {"rejected_prediction_tokens", usage.guessed_tokens - usage.right_guesses}}},
           {"prompt_cache_hit_tokens", usage.cached_tokens},
           {"prompt_cache_miss_tokens", usage.prompt_tokens - usage.cached_tokens}};
 }

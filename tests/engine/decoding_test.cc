@@ -1,0 +1,193 @@
+// Guesses, dropped tokens and company change no bit: on nano, which has an MTP block.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "engine/draft_length.h"
+#include "engine/engine.h"
+#include "engine/model_config.h"
+#include "engine/scheduler.h"
+#include "tests/support/sample_size.h"
+
+namespace widenet::engine {
+namespace {
+
+class DecodingTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    engine_ = Engine::load({.model = WN_SOURCE_DIR "/models/nano", .backend = "", .threads = 2});
+  }
+  static void TearDownTestSuite() { engine_.reset(); }
+
+  std::vector<TokenId> random_tokens(int64_t n) {
+    std::vector<TokenId> ids;
+    for (int64_t i = 0; i < n; ++i) {
+      ids.push_back(static_cast<TokenId>(8 + random_() % (engine_->config().vocab_size - 8)));
+    }
+    return ids;
+  }
+
+  // Text that repeats itself, so that what follows can be guessed.
+  std::vector<TokenId> repetitive_tokens(int64_t n) {
+    const std::vector<TokenId> phrase = random_tokens(23);
+    std::vector<TokenId> ids;
+    while (static_cast<int64_t>(ids.size()) < n) ids.push_back(phrase[ids.size() % phrase.size()]);
+    return ids;
+  }
+
+  static std::vector<float> logits_after(std::span<const TokenId> timeline) {
+    const auto session = engine_->make_session();
+    session->sync(timeline);
+    return {session->logits().begin(), session->logits().end()};
+  }
+
+  static std::unique_ptr<Engine> engine_;
+  std::mt19937 random_{7};
+};
+
+std::unique_ptr<Engine> DecodingTest::engine_;
+
+// Around the ends of windows and of both compressors' blocks, an extension is partly dropped, and
+// the timeline goes on as if the dropped tokens had never been.
+TEST_F(DecodingTest, DroppedTokensLeaveNoTrace) {
+  for (int i = 0; i < test::sample_size(24, 400); ++i) {
+    const int64_t around = std::vector<int64_t>{4, 8, 128, 132, 256, 384}[random_() % 6];
+    const int64_t n = std::max<int64_t>(1, around - 5 + static_cast<int64_t>(random_() % 10));
+    const auto n_extended = static_cast<int64_t>(1 + random_() % 5);
+    const auto n_kept = static_cast<int64_t>(1 + random_() % static_cast<uint64_t>(n_extended));
+    std::vector<TokenId> timeline = random_tokens(n);
+    const std::vector<TokenId> extension = random_tokens(n_extended);
+    const auto session = engine_->make_session();
+    session->sync(timeline);
+    session->extend(extension);
+    Session* const steps[] = {session.get()};
+    engine_->advance(steps);
+    session->keep_extension(n_kept);
+
+    timeline.insert(timeline.end(), extension.begin(), extension.begin() + n_kept);
+    ASSERT_TRUE(std::ranges::equal(session->tokens(), timeline));
+    ASSERT_TRUE(std::ranges::equal(session->logits(), logits_after(timeline)))
+        << n << " tokens, " << n_kept << " kept of " << n_extended;
+    for (const TokenId token : random_tokens(9)) {
+      timeline.push_back(token);
+      session->extend({&token, 1});
+      engine_->advance(steps);
+    }
+    ASSERT_TRUE(std::ranges::equal(session->logits(), logits_after(timeline)))
+        << n << " tokens, " << n_kept << " kept of " << n_extended;
+  }
+}
+
+TEST_F(DecodingTest, GuessesChangeNoToken) {
+  Scheduler scheduler(*engine_);
+  int64_t n_guessed = 0;
+  int64_t n_right = 0;
+  for (int i = 0; i < test::sample_size(8, 80); ++i) {
+    GenerationRequest request;
+    const auto length = static_cast<int64_t>(1 + random_() % 300);
+    request.prompt = i % 2 == 0 ? repetitive_tokens(length) : random_tokens(length);
+    request.max_tokens = test::sample_size(80, 700);
+    if (i % 4 > 1) request.sampling = {.temperature = 0.8, .top_p = 0.95, .seed = random_()};
+    request.may_draft = false;
+    const Completion plain = scheduler.generate(request);
+    request.may_draft = true;
+    const Completion guessed = scheduler.generate(request);
+    EXPECT_EQ(guessed.tokens, plain.tokens);
+    EXPECT_EQ(guessed.text, plain.text);
+    EXPECT_EQ(guessed.finish_reason, plain.finish_reason);
+    EXPECT_EQ(plain.usage.guessed_tokens, 0);
+    n_guessed += guessed.usage.guessed_tokens;
+    n_right += guessed.usage.right_guesses;
+  }
+  EXPECT_GT(n_right, 0);
+  EXPECT_GT(n_guessed, n_right);
+}
+
+TEST_F(DecodingTest, CompanyChangesNoToken) {
+  std::vector<GenerationRequest> requests;
+  for (int i = 0; i < 8; ++i) {
+    GenerationRequest request;
+    const auto length = static_cast<int64_t>(1 + random_() % 700);
+    request.prompt = i % 2 == 0 ? repetitive_tokens(length) : random_tokens(length);
+    request.max_tokens = 40;
+    if (i % 3 == 0) request.sampling = {.temperature = 1.0, .top_p = 1.0, .seed = random_()};
+    requests.push_back(request);
+  }
+  Scheduler scheduler(*engine_);
+  std::vector<Completion> alone;
+  for (const GenerationRequest& request : requests) alone.push_back(scheduler.generate(request));
+  std::vector<std::future<Completion>> together;
+  for (const GenerationRequest& request : requests) {
+    together.push_back(std::async(std::launch::async,
+                                  [&scheduler, &request] { return scheduler.generate(request); }));
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(together[i].get().tokens, alone[i].tokens) << i;
+  }
+}
+
+TEST_F(DecodingTest, ALongPromptHoldsUpNoAnswerForLongerThanAChunk) {
+  constexpr int kStreams = 8;
+  Scheduler scheduler(*engine_, {.queue_max = 32, .running_max = kStreams + 1, .sessions_max = 1});
+  GenerationRequest long_request;
+  long_request.prompt = random_tokens(test::sample_size(8000, 131072));
+  long_request.max_tokens = 1;
+  std::atomic<int64_t> n_chunks = 0;  // of the long prompt; written on the model's thread
+  GenerationCallbacks counting;
+  counting.on_prefill = [&](int64_t, int64_t) { ++n_chunks; };
+  auto long_one =
+      std::async(std::launch::async, [&] { return scheduler.generate(long_request, counting); });
+  while (n_chunks < 2) std::this_thread::yield();
+
+  std::vector<std::future<int64_t>> streams;
+  for (int i = 0; i < kStreams; ++i) {
+    streams.push_back(std::async(std::launch::async, [&, prompt = random_tokens(20)] {
+      GenerationRequest request;
+      request.prompt = prompt;
+      request.max_tokens = 12;
+      request.may_draft = false;
+      int64_t last = -1;
+      int64_t most = 0;  // chunks of the long prompt between two of this answer's tokens
+      GenerationCallbacks callbacks;
+      callbacks.is_cancelled = [&] {  // asked once a step
+        if (last >= 0) most = std::max(most, n_chunks - last);
+        last = n_chunks;
+        return false;
+      };
+      scheduler.generate(request, callbacks);
+      return most;
+    }));
+  }
+  for (auto& stream : streams) EXPECT_LE(stream.get(), 1);
+  EXPECT_LT(n_chunks * 256, static_cast<int64_t>(long_request.prompt.size()))
+      << "the answers ended after the long prompt: nothing was shown";
+  long_one.get();
+}
+
+TEST(DraftLengthTest, StopsWhenGuessesAreWrongAndAsksAgainLater) {
+  DraftLength length;
+  EXPECT_GT(length.next(1), 0);
+  EXPECT_EQ(length.next(8), 0);  // where many share a step, a guess costs as much as it brings
+  for (int i = 0; i < 100; ++i) length.observe(length.next(1), 0);
+  int64_t n_guesses = 0;
+  for (int i = 0; i < 200; ++i) {
+    const int64_t n = length.next(1);
+    n_guesses += n;
+    if (n > 0) length.observe(n, 0);
+  }
+  EXPECT_GT(n_guesses, 0);
+  EXPECT_LT(n_guesses, 10);
+  for (int i = 0; i < 3000; ++i) {
+    const int64_t n = length.next(1);
+    length.observe(n, n);
+  }
+  EXPECT_EQ(length.next(1), DraftLength::kMax);
+}
+
+}  // namespace
+}  // namespace widenet::engine
