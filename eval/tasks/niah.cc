@@ -88,6 +88,10 @@ std::string letters(Random& random, int64_t count) {
   return text;
 }
 
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 std::string make_value(Random& random) {
   switch (random.below(4)) {
     case 0:
@@ -207,7 +211,15 @@ void Haystack::insert(std::vector<HaystackPart>& parts, double depth, const Need
   if (depth < 100) {
     while (at > 0 && !ends_sentence(tokens[static_cast<size_t>(at - 1)])) --at;
   }
-  const auto sentence = tokenizer_.encode(at > 0 ? " " + needle.sentence : needle.sentence + " ");
+  // A sentence of its own, whatever stands around it: no other word may touch it.
+  const bool begins_line =
+      at == 0 || tokenizer_.bytes_of(tokens[static_cast<size_t>(at - 1)]).ends_with('\n');
+  const bool is_followed_by_space =
+      at == static_cast<int64_t>(tokens.size()) ||
+      is_space(tokenizer_.bytes_of(tokens[static_cast<size_t>(at)]).front());
+  std::string text = begins_line ? needle.sentence : " " + needle.sentence;
+  if (!is_followed_by_space) text += begins_line ? "\n" : " ";
+  const auto sentence = tokenizer_.encode(text);
   tokens.insert(tokens.begin() + at, sentence.begin(), sentence.end());
 }
 
