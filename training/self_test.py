@@ -206,6 +206,11 @@ class TasksTest(unittest.TestCase):
             for ours in needles.pattern(r, words, ["noted", "served"]):
                 self.assertNotIn(ours.lower(), theirs)
         self.assertEqual(len(needles.reserved_words()), 24)
+        for sentence, questions in needles.frames():
+            for slot in ("{a}", "{k}", "{v}"):
+                self.assertEqual(sentence.count(slot), 1, sentence)
+            for question in questions:
+                self.assertEqual([question.count(slot) for slot in ("{a}", "{k}", "{v}")], [1, 1, 0], question)
         self.assertFalse(set(listed("kAttributes")) & set(needles.ATTRIBUTES))
 
 

@@ -58,6 +58,7 @@ class Mixture:
         """
         self.tokenizer, self.haystack = tokenizer, haystack
         self.told, self.passages = map(share, relations.load())
+        self.whole = [table for table in self.passages if table.get("layout") == "kept"]
         if not corpus:
             self.paraphraser = reading.Paraphraser()
         else:
@@ -131,23 +132,26 @@ class Mixture:
 
         Half the time the papers are of one subject, as those that a search finds: only what is asked tells them apart.
         """
-        papers = iter(self.some_papers(r))
+        papers, documents_kept = iter(self.some_papers(r)), iter(r.sample(self.whole, min(len(self.whole), 12)))
         budget = (length - SYSTEM_TOKENS) * r.uniform(0.4, 0.7)
         texts = iter(lambda: self.sentence(r), None)
         filler = (lambda: next(texts)) if r.random() < 0.5 else None
         facts, made, documents = relations.Facts(r, self.told), [], []
         while budget > 60:
             part, size = r.random(), max(1, int(min(budget, 1200) * r.choice((0.25, 0.5, 1.0)) // 28))
-            if part < 0.35:
+            if part < 0.3:
                 made.append(relations.passage(r, next(papers), filler, self.rewording(r)))
                 document = made[-1][0]
-            elif part < 0.6 and budget > 500:
+            elif part < 0.5 and budget > 400 and (whole := next(documents_kept, None)):
+                made.append(relations.passage(r, whole, None, self.rewording(r)))
+                document = made[-1][0]
+            elif part < 0.68 and budget > 500:
                 some = list(itertools.islice(papers, r.randint(2, max(2, min(9, int(budget // 250))))))
                 made.append(relations.dossier(r, some, filler, self.rewording(r)))
                 document = made[-1][0]
-            elif part < 0.74:
+            elif part < 0.78:
                 document = facts.paper(r.randint(1, min(9, size)), filler)
-            elif part < 0.84:
+            elif part < 0.85:
                 document = facts.notes(size, filler)
             elif part < 0.92:
                 document = facts.table(r.randint(1, max(1, size // 3)), r.randint(1, 4))
@@ -306,7 +310,7 @@ class Mixture:
         cuts = sorted(r.choice(places) for _ in lines)
         pieces, start = [], 0
         for cut, line in zip(cuts, lines):
-            pieces += ids[start:cut] + self.tokenizer.encode(self.spaced(ids, cut, line))
+            pieces += ids[start:cut] + self.tokenizer.encode(self.spaced(r, ids, cut, line))
             start = cut
         document.passages[0] = pieces + ids[start:]
 
@@ -314,8 +318,10 @@ class Mixture:
         text = self.tokenizer.bytes_of[token]
         return b"\n" in text or text in (b".", b"?", b"!")
 
-    def spaced(self, ids, cut, line):
+    def spaced(self, r, ids, cut, line):
         on_new_line = cut == 0 or b"\n" in self.tokenizer.bytes_of[ids[cut - 1]]
+        if r.random() < 0.05:  # words run together, as where a text was taken out of its layout
+            return line
         return f"{line}\n" if on_new_line else f" {line}"
 
     def converse(self, r, length, made, absent=None, absent_share=0.25):

@@ -1,11 +1,13 @@
 """Needles dropped into running text, and cloze copies of the text itself."""
+import functools
+import lzma
 import pathlib
 import re
 
 from tasks import values as v
 from tasks.prompt import Turn
 
-# A needle's sentence is composed, so that no wording can be learnt by heart: an opening, a way to name the
+# A needle's sentence is one of many written by hand, or composed, so that no wording can be learnt by heart: an opening, a way to name the
 # attribute {a} of the key {k}, a way to give its value {v}.  {w} is any word, {d} any participle.
 OPENINGS = ["According to the {w}", "By order of the {w}", "Since the {w}", "In the {w} book", "On the {w} list", "At the {w}", "After the {w}",
             "In the words of the {w}", "As the {w} noted", "For the {w}", "Under the {w} rule", "Before the {w}", "During the {w}",
@@ -67,16 +69,29 @@ def attribute(r, words):
 
 
 def value(r, words):
+    """Plain words as often as numbers: where they end, only the sentence tells."""
     style = r.random()
-    if style < 0.4:
+    if style < 0.25:
         return v.number(r, 3, 8)
+    if style < 0.5:
+        return some_words(r, words, (1, 2, 2, 2, 3))
     if style < 0.75:
-        return r.choice((some_words(r, words, (1, 2)), f"{r.choice(words)} {v.number(r, 2, 4)}", v.model(r), v.token(r), v.mixed_code(r)))
+        return r.choice((f"{r.choice(words)} {v.number(r, 2, 4)}", v.model(r), v.token(r), v.mixed_code(r)))
     return v.anything(r)
+
+
+@functools.cache
+def frames():
+    """[(sentence, questions)] written by hand, with {a}, {k} and {v} left open."""
+    with lzma.open(pathlib.Path(__file__).parent / "needles.tsv.xz", "rt", encoding="utf-8") as file:
+        return [(sentence, questions) for sentence, *questions in (line.rstrip("\n").split("\t") for line in file)]
 
 
 def pattern(r, words, participles):
     """(sentence, question) with {a}, {k} and {v} left open."""
+    if r.random() < 0.6:
+        sentence, questions = r.choice(frames())
+        return sentence, r.choice(questions if r.random() < 0.7 else ASK[:9])
     core = f"{r.choice(OWN)} {r.choice(IS)}" if r.random() < 0.5 else r.choice(KEY_FIRST)
     question = r.choice(ASK)
     opening = r.choice(OPENINGS) if r.random() < 0.6 else ""

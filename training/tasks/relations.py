@@ -1,7 +1,7 @@
 """Facts said in one way and asked for in another: what teaches meaning rather than matching words.
 
 relations/ holds the wordings, written by hand: in *.toml each `[[relation]]` is one kind of fact about one kind of thing, in
-passages.tar.xz (more of the same kind of file, packed: it is much text) each `[[passage]]` is a short paper whose facts are slots.
+passages.tar.xz (more of the same kind of file, packed: it is much text) each `[[passage]]` is a paper whose facts are slots.
 Here they become papers, notes, tables and lists.
 """
 import dataclasses
@@ -171,7 +171,8 @@ def capital(text):
 
 def filled(template, **slots):
     """The template with its slots; a slot that opens it is written with a capital letter."""
-    return capital(re.sub(r"\{(\w+)\}", lambda m: slots[m.group(1)], template))
+    text = re.sub(r"\{(\w+)\}", lambda m: slots[m.group(1)], template)
+    return capital(text) if text else text
 
 
 def load(folder=FOLDER):
@@ -344,29 +345,35 @@ class Facts:
 
 
 def passage(r, table, filler=None, reword=None):
-    """A short paper with its slots filled: (document, turns, a maker of questions that it does not answer).
+    """A paper with its slots filled: (document, turns, a maker of questions that it does not answer).
 
-    reword(text) says a sentence in other words before its slots are filled.
+    reword(text) says a sentence in other words before its slots are filled.  A paper whose layout is "kept" is a whole document
+    with its headings, clauses and rows: each entry is a line, or with "+" before it goes on in the line before.
     """
     slots = {}
     for name, kind in table["slots"].items():
         draws = ((VALUES[kind](r) if isinstance(kind, str) else r.choice(kind)) for _ in range(20))
         slots[name] = next((value for value in draws if value not in slots.values()), f"no. {len(slots) + 1}")
+    kept = table.get("layout") == "kept"
     lines, turns, missing = [], [], list(table.get("absent", []))
     for sentence in table["sentences"]:
-        line = filled(reword(sentence["text"]) if reword else sentence["text"], **slots)
+        text = sentence["text"].removeprefix("+")
+        line = filled(reword(text) if reword else text, **slots)
         facts = [fact for fact in [sentence] + sentence.get("more", []) if fact.get("asks")]
         if facts and r.random() < 0.15:
             missing += [ask for fact in facts for ask in fact["asks"]]
             continue
-        if filler and r.random() < 0.15:
+        if filler and not kept and r.random() < 0.15:
             lines.append(filler())
-        lines.append(line)
+        if kept and lines and sentence["text"].startswith("+"):
+            lines[-1] += f" {line}" if lines[-1] else line
+        else:
+            lines.append(line)
         turns += [Turn(loosely(r, filled(r.choice(fact["asks"]), **slots)), [line], as_stated(line, slots[fact["answer"]])) for fact in facts]
     if not turns:
         return passage(r, table, filler, reword)
     absent = (lambda: Turn(filled(r.choice(missing), **slots), [])) if missing else None
-    return Document(filled(table["title"], **slots), [laid_out(r, lines)]), turns, absent
+    return Document(filled(table["title"], **slots), ["\n".join(lines) if kept else laid_out(r, lines)]), turns, absent
 
 
 def dossier(r, tables, filler=None, reword=None):
