@@ -1,11 +1,8 @@
-// Guesses, dropped tokens and company change no bit: on nano, which has an MTP block.
+// Guesses and dropped tokens change no bit: on nano, which has an MTP block.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
-#include <future>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "engine/draft_length.h"
@@ -106,67 +103,6 @@ TEST_F(DecodingTest, GuessesChangeNoToken) {
   }
   EXPECT_GT(n_right, 0);
   EXPECT_GT(n_guessed, n_right);
-}
-
-TEST_F(DecodingTest, CompanyChangesNoToken) {
-  std::vector<GenerationRequest> requests;
-  for (int i = 0; i < 8; ++i) {
-    GenerationRequest request;
-    const auto length = static_cast<int64_t>(1 + random_() % 700);
-    request.prompt = i % 2 == 0 ? repetitive_tokens(length) : random_tokens(length);
-    request.max_tokens = 40;
-    if (i % 3 == 0) request.sampling = {.temperature = 1.0, .top_p = 1.0, .seed = random_()};
-    requests.push_back(request);
-  }
-  Scheduler scheduler(*engine_);
-  std::vector<Completion> alone;
-  for (const GenerationRequest& request : requests) alone.push_back(scheduler.generate(request));
-  std::vector<std::future<Completion>> together;
-  for (const GenerationRequest& request : requests) {
-    together.push_back(std::async(std::launch::async,
-                                  [&scheduler, &request] { return scheduler.generate(request); }));
-  }
-  for (size_t i = 0; i < requests.size(); ++i) {
-    EXPECT_EQ(together[i].get().tokens, alone[i].tokens) << i;
-  }
-}
-
-TEST_F(DecodingTest, ALongPromptHoldsUpNoAnswerForLongerThanAChunk) {
-  constexpr int kStreams = 8;
-  Scheduler scheduler(*engine_, {.queue_max = 32, .running_max = kStreams + 1, .sessions_max = 1});
-  GenerationRequest long_request;
-  long_request.prompt = random_tokens(test::sample_size(8000, 131072));
-  long_request.max_tokens = 1;
-  std::atomic<int64_t> n_chunks = 0;  // of the long prompt; written on the model's thread
-  GenerationCallbacks counting;
-  counting.on_prefill = [&](int64_t, int64_t) { ++n_chunks; };
-  auto long_one =
-      std::async(std::launch::async, [&] { return scheduler.generate(long_request, counting); });
-  while (n_chunks < 2) std::this_thread::yield();
-
-  std::vector<std::future<int64_t>> streams;
-  for (int i = 0; i < kStreams; ++i) {
-    streams.push_back(std::async(std::launch::async, [&, prompt = random_tokens(20)] {
-      GenerationRequest request;
-      request.prompt = prompt;
-      request.max_tokens = 12;
-      request.may_draft = false;
-      int64_t last = -1;
-      int64_t most = 0;  // chunks of the long prompt between two of this answer's tokens
-      GenerationCallbacks callbacks;
-      callbacks.is_cancelled = [&] {  // asked once a step
-        if (last >= 0) most = std::max(most, n_chunks - last);
-        last = n_chunks;
-        return false;
-      };
-      scheduler.generate(request, callbacks);
-      return most;
-    }));
-  }
-  for (auto& stream : streams) EXPECT_LE(stream.get(), 1);
-  EXPECT_LT(n_chunks * 256, static_cast<int64_t>(long_request.prompt.size()))
-      << "the answers ended after the long prompt: nothing was shown";
-  long_one.get();
 }
 
 TEST(DraftLengthTest, StopsWhenGuessesAreWrongAndAsksAgainLater) {

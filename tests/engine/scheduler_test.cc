@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <future>
@@ -11,6 +12,7 @@
 
 #include "base/file.h"
 #include "engine/engine.h"
+#include "tests/support/sample_size.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tiny_tokenizer.h"
 
@@ -166,6 +168,74 @@ TEST_F(SchedulerTest, FullQueueIsRefusedAndOthersAreServedInOrder) {
   EXPECT_THROW(scheduler.generate(request(tokens(10))), QueueFull);
   release.set_value();
   EXPECT_EQ(first.get().tokens, second.get().tokens);
+}
+
+// Sampled at a high temperature: a single bit of the logits would show sooner or later.
+TEST_F(SchedulerTest, CompanyChangesNoToken) {
+  std::vector<GenerationRequest> requests;
+  for (int i = 0; i < 8; ++i) {
+    requests.push_back(request(tokens(1 + i * i * 9, 5 * i), 40));
+    requests.back().sampling = {.temperature = 1.5, .top_p = 1.0, .seed = static_cast<uint64_t>(i)};
+  }
+  Scheduler scheduler(*engine_);
+  std::vector<Completion> alone;
+  for (const GenerationRequest& r : requests) alone.push_back(scheduler.generate(r));
+  std::vector<std::future<Completion>> together;
+  for (const GenerationRequest& r : requests) {
+    together.push_back(
+        std::async(std::launch::async, [&scheduler, &r] { return scheduler.generate(r); }));
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(together[i].get().tokens, alone[i].tokens) << i;
+  }
+}
+
+TEST_F(SchedulerTest, AConversationIsContinuedByOneRequestAtATime) {
+  Scheduler scheduler(*engine_);
+  std::vector<std::future<Completion>> all;
+  for (int i = 0; i < 4; ++i) {
+    all.push_back(std::async(std::launch::async, [&scheduler] {
+      return scheduler.generate(request(tokens(300), 3, "conversation"));
+    }));
+  }
+  int64_t n_computed = 0;
+  for (auto& one : all) n_computed += one.get().usage.computed_tokens;
+  EXPECT_EQ(n_computed, 300);
+}
+
+TEST_F(SchedulerTest, ALongPromptHoldsUpNoAnswerForLongerThanAChunk) {
+  constexpr int kStreams = 8;
+  Scheduler scheduler(*engine_, {.queue_max = 32, .running_max = kStreams + 1, .sessions_max = 1});
+  const GenerationRequest long_request =
+      request(tokens(test::sample_size(10'000, 131'072)), /*max_tokens=*/1);
+  std::atomic<int64_t> n_chunks = 0;  // of the long prompt
+  std::atomic<bool> have_streams_ended = false;
+  GenerationCallbacks of_long_one;
+  of_long_one.on_prefill = [&](int64_t, int64_t) { ++n_chunks; };
+  of_long_one.is_cancelled = [&] { return have_streams_ended.load(); };
+  auto long_one =
+      std::async(std::launch::async, [&] { return scheduler.generate(long_request, of_long_one); });
+  while (n_chunks < 2) std::this_thread::yield();
+
+  std::vector<std::future<int64_t>> streams;
+  for (int i = 0; i < kStreams; ++i) {
+    streams.push_back(std::async(std::launch::async, [&scheduler, &n_chunks, i] {
+      int64_t last = -1;
+      int64_t most = 0;  // chunks of the long prompt between two steps of this answer
+      GenerationCallbacks callbacks;
+      callbacks.is_cancelled = [&] {  // asked before each step
+        if (last >= 0) most = std::max(most, n_chunks - last);
+        last = n_chunks;
+        return false;
+      };
+      scheduler.generate(request(tokens(20, i), 12), callbacks);
+      return most;
+    }));
+  }
+  for (auto& stream : streams) EXPECT_LE(stream.get(), 1);
+  have_streams_ended = true;
+  EXPECT_EQ(long_one.get().finish_reason, FinishReason::cancelled)
+      << "the answers ended after the long prompt: nothing was shown";
 }
 
 TEST_F(SchedulerTest, ACallbacksExceptionReachesItsCallerAndNoOneElse) {
