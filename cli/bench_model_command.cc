@@ -8,10 +8,15 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "cli/engine_options.h"
 #include "engine/model_config.h"
+#include "engine/prompt_encoding.h"
+#include "engine/scheduler.h"
 #include "kernels/bench/profile.h"
 #include "kernels/bench/roofs.h"
 #include "kernels/thread_pool.h"
@@ -25,6 +30,7 @@ struct BenchOptions {
   ModelOptions model;
   std::vector<int64_t> n_tokens = {4096};
   int repeats = 3;
+  std::string prompt_file;  // of decode: what to answer, with guesses and without
   bool json = false;
 };
 
@@ -91,6 +97,62 @@ Measured measure_decode(engine::Engine& engine, int64_t n_tokens, int repeats) {
   measured.profile = bench::take_profile();
   measured.state_bytes = session->state_bytes();
   return measured;
+}
+
+// The same message answered with guesses of the MTP block and without, in turns; seconds are
+// medians.
+struct GuessingMeasured {
+  int64_t n_generated = 0;
+  int64_t n_guessed = 0;
+  int64_t n_right = 0;
+  double seconds_plain = 0.0;
+  double seconds_guessing = 0.0;
+};
+
+GuessingMeasured measure_guessing(engine::Engine& engine, const std::string& text, int repeats) {
+  engine::Scheduler scheduler(engine);
+  const engine::Message message{
+      .role = engine::Role::user, .content = engine.tokenizer().encode(text), .reasoning = {}};
+  engine::GenerationRequest request;
+  request.prompt =
+      engine::encode_messages(engine.tokenizer(), {&message, 1}, engine::Thinking::none);
+  request.max_tokens = 256;
+  std::vector<double> seconds[2];
+  GuessingMeasured measured;
+  for (int i = 0; i < repeats; ++i) {
+    for (const bool may_draft : {false, true}) {
+      request.may_draft = may_draft;
+      const engine::Completion completion = scheduler.generate(request);
+      seconds[may_draft ? 1 : 0].push_back(completion.seconds.decode);
+      measured.n_generated = completion.usage.completion_tokens;
+      measured.n_guessed = completion.usage.guessed_tokens;
+      measured.n_right = completion.usage.right_guesses;
+    }
+  }
+  for (auto& each : seconds) std::sort(each.begin(), each.end());
+  measured.seconds_plain = seconds[0][seconds[0].size() / 2];
+  measured.seconds_guessing = seconds[1][seconds[1].size() / 2];
+  return measured;
+}
+
+nlohmann::json to_json(const GuessingMeasured& m) {
+  return {{"tokens", m.n_generated},
+          {"guessed", m.n_guessed},
+          {"right", m.n_right},
+          {"seconds_plain", m.seconds_plain},
+          {"seconds_guessing", m.seconds_guessing},
+          {"speed_up", m.seconds_plain / m.seconds_guessing}};
+}
+
+void print_guessing(const nlohmann::json& result) {
+  std::printf(
+      "answering in %lld tokens: %.2f ms a token, with guesses %.2f (%.2f times "
+      "as fast); %lld of %lld guesses were right\n",
+      result["tokens"].get<long long>(),
+      1e3 * result["seconds_plain"].get<double>() / result["tokens"].get<double>(),
+      1e3 * result["seconds_guessing"].get<double>() / result["tokens"].get<double>(),
+      result["speed_up"].get<double>(), result["right"].get<long long>(),
+      result["guessed"].get<long long>());
 }
 
 nlohmann::json to_json(const Measured& m, const bench::Roofs& roofs) {
@@ -166,6 +228,11 @@ void run(const BenchOptions& options, bool is_decode) {
     all.back().peak_rss = peak_rss_bytes();  // before the roofs take their memory
   }
 
+  std::optional<GuessingMeasured> guessing;
+  if (!options.prompt_file.empty()) {
+    guessing = measure_guessing(*engine, read_file(options.prompt_file), options.repeats);
+  }
+
   kernels::ThreadPool pool(engine->n_threads());
   kernels::Stream stream;
   stream.pool = &pool;
@@ -176,6 +243,7 @@ void run(const BenchOptions& options, bool is_decode) {
                            {"cpu_share", roofs.cpu_share},
                            {"lengths", nlohmann::json::array()}};
   for (const Measured& measured : all) report["lengths"].push_back(to_json(measured, roofs));
+  if (guessing.has_value()) report["guessing"] = to_json(*guessing);
   if (options.json) {
     std::printf("%s\n", report.dump(2).c_str());
     return;
@@ -183,6 +251,7 @@ void run(const BenchOptions& options, bool is_decode) {
   std::printf("%s, %s, %d threads%s\n", engine->name().c_str(), engine->backend_name().c_str(),
               engine->n_threads(), roofs.cpu_share < 0.9 ? " (disturbed by other processes)" : "");
   for (const auto& result : report["lengths"]) print_table(result, is_decode);
+  if (report.contains("guessing")) print_guessing(report["guessing"]);
 }
 
 }  // namespace
@@ -200,6 +269,10 @@ void add_bench_command(CLI::App& app) {
     part->add_option("--repeats", options->repeats, "How often")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
+    if (is_decode) {
+      part->add_option("--prompt-file", options->prompt_file,
+                       "A message to answer, with guesses of the MTP block and without");
+    }
     part->add_flag("--json", options->json, "Print JSON instead of a table");
     add_model_options(*part, options->model);
     part->callback([options, is_decode] { run(*options, is_decode); });

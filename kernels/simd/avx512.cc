@@ -7,10 +7,11 @@
 // Everything below is compiled for these instructions and stays inside this file.
 #ifdef __clang__
 #pragma clang attribute push(                                                                     \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16"))), \
+    __attribute__((                                                                               \
+        target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16"))), \
     apply_to = function)
 #else
-#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16")
+#pragma GCC target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16")
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // false in g++ 12's own intrinsics
 #pragma GCC diagnostic ignored "-Wuninitialized"        // and so is this one
 #endif
@@ -199,22 +200,28 @@ WN_INLINE __m512i e4m3_to_bf16(const E4m3Table& table, __m256i codes) {
   return _mm512_or_si512(value, sign);
 }
 
-// Whether a scale leaves every scaled code a normal BF16 number.
-WN_INLINE bool is_moderate(uint8_t e8m0) {
-  return e8m0 >= 27 && e8m0 <= 227;
+// Whether these scales leave every scaled code a normal BF16 number.
+WN_INLINE bool are_moderate(const uint8_t* e8m0, int64_t n) {
+  bool all = true;
+  for (int64_t i = 0; i < n; i += 64) {
+    const __mmask64 mask = n - i >= 64 ? ~__mmask64{0} : (__mmask64{1} << (n - i)) - 1;
+    const __m512i above =
+        _mm512_sub_epi8(_mm512_maskz_loadu_epi8(mask, e8m0 + i), _mm512_set1_epi8(27));
+    all = all && _mm512_mask_cmpgt_epu8_mask(mask, above, _mm512_set1_epi8(200 - 256)) == 0;
+  }
+  return all;
 }
 
 // A stored row as BF16, zeros up to a multiple of kPanelStep.
 void decode_bf16(const Weight& w, int64_t row, float* scratch, uint16_t* out) {
   const int64_t n = w.n_cols;
   const int64_t stored = w.first_row + row;
-  bool is_simple = n % kPanelStep == 0;
+  const bool is_simple = n % kPanelStep == 0;
   if (w.format == WeightFormat::fp8 && is_simple && w.block_cols % kPanelStep == 0) {
     const auto* codes = static_cast<const uint8_t*>(w.data) + stored * n;
     const int64_t n_blocks = (n + w.block_cols - 1) / w.block_cols;
     const uint8_t* scales = w.scales_e8m0 + stored / w.block_rows * n_blocks;
-    for (int64_t b = 0; b < n_blocks; ++b) is_simple = is_simple && is_moderate(scales[b]);
-    if (is_simple) {
+    if (are_moderate(scales, n_blocks)) {
       const E4m3Table table = load_e4m3_table();
       for (int64_t i = 0; i < n; i += kPanelStep) {
         const auto* p = reinterpret_cast<const __m256i*>(codes + i);
@@ -227,8 +234,7 @@ void decode_bf16(const Weight& w, int64_t row, float* scratch, uint16_t* out) {
   if (w.format == WeightFormat::fp4 && is_simple) {
     const auto* codes = static_cast<const uint8_t*>(w.data) + stored * (n / 2);
     const uint8_t* scales = w.scales_e8m0 + stored * (n / 32);
-    for (int64_t b = 0; b < n / 32; ++b) is_simple = is_simple && is_moderate(scales[b]);
-    if (is_simple) {
+    if (are_moderate(scales, n / 32)) {
       const __m512i table = _mm512_loadu_si512(e2m1_bf16_table());
       for (int64_t i = 0; i < n; i += 32) {
         const auto* p = reinterpret_cast<const __m128i*>(codes + i / 2);

@@ -1,7 +1,11 @@
-// Matrix products: a few rows of the weight are decoded into a panel, then meet all tokens.
+// Matrix products: a few rows of the weight are decoded into a panel, then meet all tokens; for
+// very few tokens they are decoded in registers.  The sums are the same, in the same order.
 #pragma once
 
 #include "kernels/simd/arithmetic.h"
+#ifdef WN_BF16_DOT
+#include "kernels/simd/weight_rows_avx512.h"
+#endif
 
 namespace widenet::kernels {
 namespace {
@@ -44,6 +48,28 @@ WN_INLINE void multiply_bf16(const uint16_t* w,
       const Bf16 token = load_bf16(x + c * x_stride + i);
       unrolled<R>([&](auto r) WN_ALWAYS { sums[c][r] = dot_bf16(sums[c][r], rows[r], token); });
     });
+  }
+}
+
+template <int C, typename Reader>
+WN_INLINE void multiply_read(
+    Reader& reader, const uint16_t* x, int64_t x_stride, int64_t k, F (&sums)[C][kReadRows]) {
+  unrolled<C * kReadRows>([&](auto i) WN_ALWAYS { sums[i / kReadRows][i % kReadRows] = zero(); });
+  for (int64_t block = 0; block < k; block += reader.block_cols) {
+    reader.begin_block(block);
+    const int64_t end = at_most(k, block + reader.block_cols);
+    for (int64_t i = block; i < end; i += kReadColumns) {
+      unrolled<kReadRows>([&](auto r) WN_ALWAYS {
+        Bf16 row[kReadParts];
+        reader.read(r, i, row);
+        unrolled<C * kReadParts>([&](auto j) WN_ALWAYS {
+          constexpr int c = j / kReadParts;
+          constexpr int part = j % kReadParts;
+          const Bf16 token = load_bf16(x + c * x_stride + i + kPanelStep * part);
+          sums[c][r] = dot_bf16(sums[c][r], row[part], token);
+        });
+      });
+    }
   }
 }
 #endif
@@ -151,6 +177,51 @@ void linear_part(
   }
 }
 
+#ifdef WN_BF16_DOT
+constexpr int64_t kReadTokens = 4;  // at most, to decode in registers
+
+template <int C, typename Reader>
+void linear_read(const LinearCall& call, int64_t first, int64_t last) {
+  static_assert(kReadRows == kPanelRows && kReadColumns == kReadParts * kPanelStep);
+  for (int64_t row = first; row < last; row += kReadRows) {
+    const int64_t n = at_most(kReadRows, last - row);
+    Reader reader;
+    if (n < kReadRows || !reader.open(*call.weight, row)) {
+      linear_part(call, row, row + n, 0, C);
+      continue;
+    }
+    F sums[C][kReadRows];
+    multiply_read<C>(reader, call.x_bf16, call.x_stride, call.k, sums);
+    store_sums<kReadRows, C>(sums, n, call.options.round_output, call.out + row, call.out_stride);
+  }
+}
+
+template <typename Reader>
+void linear_read(const LinearCall& call, int64_t n_tokens, int64_t first, int64_t last) {
+  switch (n_tokens) {
+    case 1:
+      return linear_read<1, Reader>(call, first, last);
+    case 2:
+      return linear_read<2, Reader>(call, first, last);
+    case 3:
+      return linear_read<3, Reader>(call, first, last);
+    default:
+      return linear_read<4, Reader>(call, first, last);
+  }
+}
+
+void linear_few(const LinearCall& call, int64_t n_tokens, int64_t first, int64_t last) {
+  switch (call.weight->format) {
+    case WeightFormat::fp8:
+      return linear_read<Fp8Reader>(call, n_tokens, first, last);
+    case WeightFormat::fp4:
+      return linear_read<Fp4Reader>(call, n_tokens, first, last);
+    default:
+      return linear_read<Bf16Reader>(call, n_tokens, first, last);
+  }
+}
+#endif
+
 void linear(Stream& stream,
             Rows<const float> x,
             const Weight& weight,
@@ -198,7 +269,13 @@ void linear(Stream& stream,
     const int64_t cost = kPanelRows * call.k * at_least(x.count, 8);
     const int64_t piece = round_up(piece_for(cost), fewest);
     parallel_for(stream, n_panels, piece, [&](int64_t first, int64_t last) {
-      linear_part(call, first * kPanelRows, at_most(last * kPanelRows, weight.n_rows), 0, x.count);
+      const int64_t last_row = at_most(last * kPanelRows, weight.n_rows);
+#ifdef WN_BF16_DOT
+      if (call.is_bf16 && x.count <= kReadTokens) {
+        return linear_few(call, x.count, first * kPanelRows, last_row);
+      }
+#endif
+      linear_part(call, first * kPanelRows, last_row, 0, x.count);
     });
   } else {
     const int64_t piece = round_up(piece_for(weight.n_rows * call.k), kLinearTokens);

@@ -126,6 +126,43 @@ TEST_P(BackendsTest, LinearRowsDoNotDependOnTheirNeighbours) {
   }
 }
 
+// Few tokens may be multiplied in another way, with every code, any moderate scale and rows from
+// the middle of a block: bit for bit they get what each gets among many.
+TEST_P(BackendsTest, LinearGivesFewTokensWhatItGivesMany) {
+  constexpr int64_t kRows = 150;
+  constexpr int64_t kTokens = 9;
+  for (const WeightFormat format : {WeightFormat::bf16, WeightFormat::fp8, WeightFormat::fp4}) {
+    for (const int64_t n_cols : {64, 128, 160, 384, 640}) {
+      std::vector<uint8_t> codes = random_bytes(kRows * n_cols, 0, 255);
+      for (uint8_t& code : codes) {
+        if (format == WeightFormat::fp8 && (code & 0x7f) == 0x7f) code = 0;  // no NaNs
+      }
+      std::vector<uint16_t> words;
+      for (const float f : random(kRows * n_cols)) words.push_back(float_to_bf16(f));
+      const std::vector<uint8_t> scales = random_bytes(kRows * n_cols / 32, 90, 160);
+      Weight w;
+      w.format = format;
+      w.data = format == WeightFormat::bf16 ? static_cast<const void*>(words.data()) : codes.data();
+      w.scales_e8m0 = scales.data();
+      w.n_rows = kRows;
+      w.n_cols = n_cols;
+      w = w.rows(13, kRows - 20);
+      const std::vector<float> x = random(kTokens * n_cols, true);
+      std::vector<float> together(static_cast<size_t>(kTokens * w.n_rows));
+      const LinearOptions options{.bf16_inputs = true, .round_output = false};
+      ops().linear(stream_, View<const float, 2>(x.data(), kTokens, n_cols), w, options,
+                   View<float, 2>(together.data(), kTokens, w.n_rows));
+      for (int64_t n = 1; n <= 5; ++n) {
+        std::vector<float> few(static_cast<size_t>(n * w.n_rows));
+        ops().linear(stream_, View<const float, 2>(x.data(), n, n_cols), w, options,
+                     View<float, 2>(few.data(), n, w.n_rows));
+        ASSERT_TRUE(std::equal(few.begin(), few.end(), together.begin()))
+            << "format " << static_cast<int>(format) << ", " << n << " x " << n_cols;
+      }
+    }
+  }
+}
+
 TEST_P(BackendsTest, RoundingAndRotationAreBitIdentical) {
   for (const int64_t dim : {1, 15, 64, 100, 128, 384}) {
     std::vector<float> x = random(3 * dim);
