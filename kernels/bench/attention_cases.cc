@@ -107,13 +107,22 @@ std::vector<int32_t> spread_selection(int64_t n_tokens, int64_t k, int64_t n) {
   return selected;
 }
 
+std::vector<uint8_t> packed_rows(Noise& noise, int64_t n_rows, const KvLayout& layout) {
+  const std::vector<float> values = noise.floats(n_rows * layout.head_dim);
+  std::vector<uint8_t> rows(static_cast<size_t>(n_rows * layout.row_bytes()));
+  Stream stream;
+  pack_kv_rows_reference(stream, View<const float, 2>(values.data(), n_rows, layout.head_dim),
+                         layout, rows.data());
+  return rows;
+}
+
 Call prepare_attention(const AttentionShape& s, int64_t n_entries, int64_t n_copies) {
   Noise noise;
   const int64_t dim = s.layout.head_dim;
   const int64_t n_window_rows = s.n_tokens + s.window_length - 1;
   return [s, dim, n_window_rows, q = Copies(noise.floats(s.n_tokens * s.n_heads * dim), n_copies),
           window = Copies(noise.floats(n_window_rows * dim), n_copies),
-          entries = Copies(noise.bytes(n_entries * s.layout.row_bytes(), 0x7f), n_copies),
+          entries = Copies(packed_rows(noise, n_entries, s.layout), n_copies),
           selected = Copies(spread_selection(s.n_tokens, s.k, n_entries), n_copies),
           n_selected = Copies(repeated(s.n_tokens, s.k), n_copies),
           sinks = Copies(noise.floats(s.n_heads), n_copies),
@@ -180,7 +189,8 @@ void add_attention_cases(const ModelShape& model, std::vector<Case>& cases) {
     // Not all keys where few are selected: what nobody reads would only take memory.
     const int64_t n_entries = std::min(4 * s.n_distinct, model.n_keys);
     add("attention", phase, {n_tokens, s.n_heads, s.window_length + s.k}, attention_work(s),
-        Unit::f32_fma, [=](int64_t n_copies) { return prepare_attention(s, n_entries, n_copies); });
+        Unit::bf16_dot,
+        [=](int64_t n_copies) { return prepare_attention(s, n_entries, n_copies); });
   }
 
   const ChoiceShape keys{32, model.n_keys, model.index_topk};

@@ -54,7 +54,8 @@ void add_work(OperationProfile& profile, const Stream&, const AttentionInputs& i
     n_rows += in.n_selected == nullptr ? 0 : in.n_selected[t];
     n_entries = std::max<int64_t>(n_entries, in.n_selected == nullptr ? 0 : in.n_selected[t]);
   }
-  add_operations(profile, Unit::f32_fma, 4 * n_rows * in.q.dim(1) * in.q.dim(2));
+  add_operations(profile, in.round_to_bf16 ? Unit::bf16_dot : Unit::f32_fma,
+                 4 * n_rows * in.q.dim(1) * in.q.dim(2));
   profile.bytes += (in.window_length + n_entries) * in.layout.row_bytes();
 }
 

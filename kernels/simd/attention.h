@@ -6,12 +6,14 @@
 namespace widenet::kernels {
 namespace {
 
-// One token's attention: its rows in list order, then logits [n_heads, n], then sums.
+// What one call works on, rows as float32 or (uint16_t) as BF16.
+template <typename T>
 struct AttentionCall {
   const AttentionInputs* in;
   int64_t n_heads;
   int64_t dim;
-  const float* entries;  // all entries unpacked, or null: unpack those selected
+  const T* window;
+  const T* entries;  // all entries unpacked, or null: unpack those selected
 };
 
 // logits[h][n] for H heads and rows n .. n + 3 (past the end they repeat the last).
@@ -97,12 +99,13 @@ WN_INLINE void attention_values(const float* weights,
 }
 
 template <int H>
-WN_INLINE void attend_heads(const AttentionCall& call,
+WN_INLINE void attend_heads(const AttentionCall<float>& call,
                             const float* q,
                             const float* sinks,
                             const float** rows,
                             int64_t n_rows,
                             float* logits,
+                            uint16_t*,
                             float* out) {
   const int64_t stride = round_up(n_rows, kLanes);
   const bool round = call.in->round_to_bf16;
@@ -124,7 +127,107 @@ WN_INLINE void attend_heads(const AttentionCall& call,
   for (int64_t n = 0; n < n_rows; ++n) rows[n] -= call.dim;
 }
 
-void attend_tokens(const AttentionCall& call, int64_t first, int64_t last, float* out) {
+#ifdef WN_BF16_DOT
+// The same with rows, queries and weights as BF16, two products at a time: channels in pairs for
+// the logits, rows in pairs for the values.
+
+template <int H>
+WN_INLINE void attention_logits(const uint16_t* q,
+                                const uint16_t* const* rows,
+                                int64_t n_rows,
+                                int64_t dim,
+                                float scale,
+                                float* logits,
+                                int64_t logits_stride) {
+  for (int64_t n = 0; n < n_rows; n += 4) {
+    const uint16_t* row[4];
+    for (int64_t i = 0; i < 4; ++i) row[i] = rows[at_most(n + i, n_rows - 1)];
+    F sums[H][4];
+    unrolled<H * 4>([&](auto i) WN_ALWAYS { sums[i / 4][i % 4] = zero(); });
+    for (int64_t c = 0; c < dim; c += kPanelStep) {
+      Bf16 query[H];
+      unrolled<H>([&](auto h) WN_ALWAYS { query[h] = load_bf16(q + h * dim + c); });
+      unrolled<4>([&](auto i) WN_ALWAYS {
+        const Bf16 key = load_bf16(row[i] + c);
+        unrolled<H>([&](auto h) WN_ALWAYS { sums[h][i] = dot_bf16(sums[h][i], query[h], key); });
+      });
+    }
+    unrolled<H>([&](auto h) WN_ALWAYS {
+      const __m128 four = sums_of_four(sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
+      _mm_storeu_ps(logits + h * logits_stride + n, _mm_mul_ps(four, _mm_set1_ps(scale)));
+    });
+  }
+}
+
+// V groups of 32 channels.  The list's last row has a partner of weight 0 if it needs one.
+template <int H, int V>
+WN_INLINE void attention_values(const uint16_t* weights,
+                                int64_t weights_stride,
+                                const uint16_t* const* rows,
+                                int64_t n_rows,
+                                const float* totals,
+                                int64_t dim,
+                                float* out) {
+  F sums[H][2 * V];
+  unrolled<H * 2 * V>([&](auto i) WN_ALWAYS { sums[i / (2 * V)][i % (2 * V)] = zero(); });
+  for (int64_t n = 0; n < n_rows; n += 2) {
+    Bf16 values[2 * V];
+    unrolled<V>([&](auto v) WN_ALWAYS {
+      interleave_bf16(load_bf16(rows[n] + 32 * v), load_bf16(rows[n + 1] + 32 * v), values[2 * v],
+                      values[2 * v + 1]);
+    });
+    unrolled<H>([&](auto h) WN_ALWAYS {
+      const Bf16 pair = splat_bf16_pair(weights + h * weights_stride + n);
+      unrolled<2 * V>([&](auto v)
+                          WN_ALWAYS { sums[h][v] = dot_bf16(sums[h][v], values[v], pair); });
+    });
+  }
+  unrolled<H * V>([&](auto i) WN_ALWAYS {
+    constexpr int h = i / V;
+    constexpr int v = i % V;
+    F low;
+    F high;
+    deinterleaved(sums[h][2 * v], sums[h][2 * v + 1], low, high);
+    store(out + h * dim + 32 * v, round_bf16(div(low, splat(totals[h]))));
+    store(out + h * dim + 32 * v + kLanes, round_bf16(div(high, splat(totals[h]))));
+  });
+}
+
+template <int H>
+WN_INLINE void attend_heads(const AttentionCall<uint16_t>& call,
+                            const float* q,
+                            const float* sinks,
+                            const uint16_t** rows,
+                            int64_t n_rows,
+                            float* logits,
+                            uint16_t* words,
+                            float* out) {
+  const int64_t stride = round_up(n_rows, kPanelStep);
+  const int64_t dim = call.dim;
+  for (int h = 0; h < H; ++h) floats_to_bf16(q + h * dim, dim, words + h * dim);
+  attention_logits<H>(words, rows, n_rows, dim, call.in->scale, logits, stride);
+  float totals[H];
+  for (int h = 0; h < H; ++h) {
+    totals[h] = attention_weights(logits + h * stride, n_rows, sinks[h], /*round=*/true);
+    floats_to_bf16(logits + h * stride, n_rows, words + h * stride);
+  }
+  rows[n_rows] = rows[n_rows - 1];
+  constexpr int kGroups = 2;
+  int64_t c = 0;
+  for (; c + kGroups * 32 <= dim; c += kGroups * 32) {
+    attention_values<H, kGroups>(words, stride, rows, n_rows, totals, dim, out + c);
+    for (int64_t n = 0; n <= n_rows; ++n) rows[n] += kGroups * 32;
+  }
+  for (; c < dim; c += 32) {
+    attention_values<H, 1>(words, stride, rows, n_rows, totals, dim, out + c);
+    for (int64_t n = 0; n <= n_rows; ++n) rows[n] += 32;
+  }
+  for (int64_t n = 0; n <= n_rows; ++n) rows[n] -= dim;
+}
+#endif
+
+template <typename T>
+void attend_tokens(const AttentionCall<T>& call, int64_t first, int64_t last, float* out) {
   const AttentionInputs& in = *call.in;
   const int64_t dim = call.dim;
   const int64_t k = in.selected.dim(1);
@@ -133,10 +236,12 @@ void attend_tokens(const AttentionCall& call, int64_t first, int64_t last, float
     n_entries_max = at_least(n_entries_max, in.n_selected[t]);
   }
   const int64_t n_rows_max = in.window_length + n_entries_max;
-  const Scratch pointers(n_rows_max * static_cast<int64_t>(sizeof(float*)));
+  const int64_t n_logits = kHeadBlock * round_up(n_rows_max, 32);
+  const Scratch pointers((n_rows_max + 1) * static_cast<int64_t>(sizeof(T*)));
   const Scratch unpacked(call.entries == nullptr ? n_entries_max * dim * 4 : 0);
-  const Scratch logits(kHeadBlock * round_up(n_rows_max, kLanes) * 4);
-  const float** rows = pointers.pointers();
+  const Scratch logits(n_logits * 4);
+  const Scratch words(at_least(n_logits, kHeadBlock * dim) * 2);
+  const T** rows = pointers.pointers<T>();
 
   for (int64_t t = first; t < last; ++t) {
     const int64_t position = in.first_position + t;
@@ -145,13 +250,13 @@ void attend_tokens(const AttentionCall& call, int64_t first, int64_t last, float
     const int64_t n_entries = in.n_selected == nullptr ? 0 : in.n_selected[t];
     const int64_t first_row = window_first - in.first_window_position;
     WN_CHECK(first_row >= 0 && first_row + n_window <= in.window.dim(0));
-    for (int64_t i = 0; i < n_window; ++i) rows[i] = in.window.data() + (first_row + i) * dim;
+    for (int64_t i = 0; i < n_window; ++i) rows[i] = call.window + (first_row + i) * dim;
     for (int64_t i = 0; i < n_entries; ++i) {
       const int64_t entry = in.selected.data() == nullptr ? i : in.selected.data()[t * k + i];
       if (call.entries != nullptr) {
         rows[n_window + i] = call.entries + entry * dim;
       } else {
-        float* to = unpacked.floats() + i * dim;
+        T* to = unpacked.as<T>() + i * dim;
         unpack_row(in.entries + entry * in.layout.row_bytes(), in.layout, to);
         rows[n_window + i] = to;
       }
@@ -162,22 +267,22 @@ void attend_tokens(const AttentionCall& call, int64_t first, int64_t last, float
     int64_t h = 0;
     for (; h + kHeadBlock <= call.n_heads; h += kHeadBlock) {
       attend_heads<kHeadBlock>(call, q + h * dim, in.sinks + h, rows, n_rows, logits.floats(),
-                               to + h * dim);
+                               words.words(), to + h * dim);
     }
     for (; h < call.n_heads; ++h) {
-      attend_heads<1>(call, q + h * dim, in.sinks + h, rows, n_rows, logits.floats(), to + h * dim);
+      attend_heads<1>(call, q + h * dim, in.sinks + h, rows, n_rows, logits.floats(), words.words(),
+                      to + h * dim);
     }
   }
 }
 
-void attention(Stream& stream, const AttentionInputs& in, View<float, 3> out) {
+// Attends with rows of type T; `window` are the call's window rows as such.
+template <typename T>
+void attend(Stream& stream, const AttentionInputs& in, const T* window, View<float, 3> out) {
   const int64_t n_tokens = in.q.dim(0);
   const int64_t dim = in.q.dim(2);
-  WN_CHECK(in.window.dim(1) == dim && out.size() == in.q.size());
-  if (dim % kLanes != 0) return attention_reference(stream, in, out);
-
   // Entries that several tokens read are unpacked once for all, where they fit.
-  constexpr int64_t kUnpackedMax = int64_t{1} << 24;  // floats
+  constexpr int64_t kUnpackedMax = int64_t{1} << 24;  // numbers
   int64_t n_entries = 0;
   int64_t n_reads = 0;
   for (int64_t t = 0; t < n_tokens && in.n_selected != nullptr; ++t) {
@@ -191,16 +296,39 @@ void attention(Stream& stream, const AttentionInputs& in, View<float, 3> out) {
     n_reads += n;
   }
   const bool unpacks_all = n_entries > 0 && n_entries <= n_reads && n_entries * dim <= kUnpackedMax;
-  const Scratch unpacked(unpacks_all ? n_entries * dim * 4 : 0);
+  const Scratch unpacked(unpacks_all ? n_entries * dim * static_cast<int64_t>(sizeof(T)) : 0);
   if (unpacks_all) {
-    unpack_kv_rows(stream, in.entries, in.layout,
-                   Rows<float>(unpacked.floats(), n_entries, dim, dim));
+    parallel_for(stream, n_entries, piece_for(dim * 2), [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        unpack_row(in.entries + i * in.layout.row_bytes(), in.layout, unpacked.as<T>() + i * dim);
+      }
+    });
   }
-  const AttentionCall call{&in, in.q.dim(1), dim, unpacks_all ? unpacked.floats() : nullptr};
+  const AttentionCall<T> call{&in, in.q.dim(1), dim, window,
+                              unpacks_all ? unpacked.as<T>() : nullptr};
   float* to = out.data();
   const int64_t cost = in.q.dim(1) * dim * 2 * (in.window_length + n_reads / at_least(n_tokens, 1));
   parallel_for(stream, n_tokens, piece_for(cost),
                [&](int64_t first, int64_t last) { attend_tokens(call, first, last, to); });
+}
+
+void attention(Stream& stream, const AttentionInputs& in, View<float, 3> out) {
+  const int64_t dim = in.q.dim(2);
+  WN_CHECK(in.window.dim(1) == dim && out.size() == in.q.size());
+  if (dim % kLanes != 0) return attention_reference(stream, in, out);
+#ifdef WN_BF16_DOT
+  if (in.round_to_bf16 && in.layout.packed && dim % 32 == 0 && in.layout.n_codes() % 32 == 0) {
+    const int64_t n_window = in.window.dim(0);
+    const Scratch window(n_window * dim * 2);
+    parallel_for(stream, n_window, piece_for(dim), [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        floats_to_bf16(in.window[i].data(), dim, window.words() + i * dim);
+      }
+    });
+    return attend(stream, in, static_cast<const uint16_t*>(window.words()), out);
+  }
+#endif
+  attend(stream, in, in.window.data(), out);
 }
 
 }  // namespace

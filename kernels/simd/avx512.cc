@@ -160,6 +160,27 @@ WN_INLINE F dot_bf16(F sum, Bf16 a, Bf16 b) {
   return _mm512_dpbf16_ps(sum, a, b);
 }
 
+// Two neighbouring BF16 numbers in every lane.
+WN_INLINE Bf16 splat_bf16_pair(const uint16_t* pair) {
+  int bits;
+  std::memcpy(&bits, pair, sizeof bits);
+  return (Bf16)_mm512_set1_epi32(bits);
+}
+// Elements of a and b in turns, in an order that deinterleaved() undoes for sums by lane: `low` and
+// `high` are those of the first and of the second sixteen.
+WN_INLINE void interleave_bf16(Bf16 a, Bf16 b, Bf16& first, Bf16& second) {
+  first = (Bf16)_mm512_unpacklo_epi16((__m512i)a, (__m512i)b);
+  second = (Bf16)_mm512_unpackhi_epi16((__m512i)a, (__m512i)b);
+}
+WN_INLINE void deinterleaved(F first, F second, F& low, F& high) {
+  const __m512i low_order = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+  const __m512i high_order = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+  const __m512d a = _mm512_castps_pd(first);
+  const __m512d b = _mm512_castps_pd(second);
+  low = _mm512_castpd_ps(_mm512_permutex2var_pd(a, low_order, b));
+  high = _mm512_castpd_ps(_mm512_permutex2var_pd(a, high_order, b));
+}
+
 // n floats that are BF16 numbers, followed by zeros up to a multiple of kPanelStep.
 void floats_to_bf16(const float* x, int64_t n, uint16_t* out) {
   for (int64_t i = 0; i < n; i += kPanelStep) {

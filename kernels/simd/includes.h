@@ -29,7 +29,14 @@ class Scratch {
 
   float* floats() const { return static_cast<float*>(memory_); }
   uint16_t* words() const { return static_cast<uint16_t*>(memory_); }
-  const float** pointers() const { return static_cast<const float**>(memory_); }
+  template <typename T>
+  T* as() const {
+    return static_cast<T*>(memory_);
+  }
+  template <typename T>
+  const T** pointers() const {
+    return static_cast<const T**>(memory_);
+  }
 
  private:
   void* memory_;

@@ -36,6 +36,27 @@ void unpack_row(const uint8_t* row, const KvLayout& layout, float* out) {
   }
 }
 
+#ifdef WN_BF16_DOT
+// The same as BF16 numbers, which all of a packed row are.  n_codes() is a multiple of 32.
+void unpack_row(const uint8_t* row, const KvLayout& layout, uint16_t* out) {
+  const int64_t n_codes = layout.n_codes();
+  const uint8_t* scales = row + n_codes;
+  if (are_moderate(scales, layout.n_scales())) {
+    const E4m3Table table = load_e4m3_table();
+    for (int64_t i = 0; i < n_codes; i += 32) {
+      const auto* p = reinterpret_cast<const __m256i*>(row + i);
+      const __m512i value = e4m3_to_bf16(table, _mm256_loadu_si256(p));
+      _mm512_storeu_si512(out + i, scale_bf16(value, scales[i / KvLayout::kBlock] - 127));
+    }
+  } else {
+    const Scratch floats(layout.head_dim * 4);
+    unpack_row(row, layout, floats.floats());
+    floats_to_bf16(floats.floats(), n_codes, out);
+  }
+  std::memcpy(out + n_codes, row + layout.rope_offset(), static_cast<size_t>(layout.rope_dim) * 2);
+}
+#endif
+
 void pack_row(const float* x, const KvLayout& layout, uint8_t* row) {
   std::memset(row + layout.n_codes(), 0,
               static_cast<size_t>(layout.row_bytes() - layout.n_codes()));

@@ -478,6 +478,63 @@ TEST_P(BackendsTest, AttentionAgreesAndDoesNotDependOnOtherTokens) {
   }
 }
 
+// As models run it in native numerics: packed rows, BF16 queries, rounded weights and results.
+TEST_P(BackendsTest, RoundedAttentionAgreesAndDoesNotDependOnOtherTokens) {
+  for (const int64_t dim : {64, 80, 128, 512}) {
+    constexpr int64_t kTokens = 40;
+    constexpr int64_t kHeads = 6;
+    constexpr int64_t kEntries = 30;
+    constexpr int32_t kSelected = 7;
+    const KvLayout layout{dim, 32, true};
+    const std::vector<float> q = random(kTokens * kHeads * dim, true);
+    std::vector<float> window = random((kTokens + 20) * dim);
+    std::vector<uint8_t> packed(static_cast<size_t>((kTokens + 20) * layout.row_bytes()));
+    const View<float, 2> window_rows(window.data(), kTokens + 20, dim);
+    reference().pack_kv_rows(stream_, window_rows, layout, packed.data());
+    reference().unpack_kv_rows(stream_, packed.data(), layout, window_rows);
+    std::vector<float> entries = random(kEntries * dim);
+    std::vector<uint8_t> entry_rows(static_cast<size_t>(kEntries * layout.row_bytes()));
+    reference().pack_kv_rows(stream_, View<const float, 2>(entries.data(), kEntries, dim), layout,
+                             entry_rows.data());
+    const std::vector<float> sinks = random(kHeads);
+    std::vector<int32_t> selected;
+    std::vector<int32_t> n_selected;
+    for (int32_t t = 0; t < kTokens; ++t) {
+      for (int32_t i = 0; i < kSelected; ++i) selected.push_back(4 + i * 3 + t % 3);
+      n_selected.push_back(t % (kSelected + 1));
+    }
+    AttentionInputs in;
+    in.q = {q.data(), kTokens, kHeads, dim};
+    in.window = {window.data(), kTokens + 20, dim};
+    in.first_position = 120;
+    in.first_window_position = 100;
+    in.window_length = 21;
+    in.entries = entry_rows.data();
+    in.layout = layout;
+    in.selected = {selected.data(), kTokens, kSelected};
+    in.n_selected = n_selected.data();
+    in.sinks = sinks.data();
+    in.scale = 0.2f;
+    in.round_to_bf16 = true;
+    std::vector<float> expected(q.size());
+    std::vector<float> actual(q.size());
+    reference().attention(stream_, in, {expected.data(), kTokens, kHeads, dim});
+    ops().attention(stream_, in, {actual.data(), kTokens, kHeads, dim});
+    expect_near(actual, expected, 1e-2f);
+    for (const int64_t t : {0, 1, 7, 38, 39}) {
+      AttentionInputs one = in;
+      one.q = {q.data() + t * kHeads * dim, 1, kHeads, dim};
+      one.first_position = in.first_position + t;
+      one.selected = {selected.data() + t * kSelected, 1, kSelected};
+      one.n_selected = n_selected.data() + t;
+      std::vector<float> alone(kHeads * static_cast<size_t>(dim));
+      ops().attention(stream_, one, {alone.data(), 1, kHeads, dim});
+      const auto begin = actual.begin() + t * kHeads * dim;
+      ASSERT_TRUE(std::equal(alone.begin(), alone.end(), begin)) << dim << ", token " << t;
+    }
+  }
+}
+
 TEST(ThreadPoolTest, EveryItemIsDoneOnceInEveryLoop) {
   ThreadPool pool(4);
   Stream stream;

@@ -307,7 +307,8 @@ class Mixture:
         """Puts each line between two lines or sentences of the document's running text."""
         ids = document.passages[0]
         places = [i + 1 for i, token in enumerate(ids) if self.is_gap(token)] or [len(ids)]
-        cuts = sorted(r.choice(places) for _ in lines)
+        # Some stand at the end of a text that breaks off in the middle of a sentence.
+        cuts = sorted(len(ids) if r.random() < 0.05 else r.choice(places) for _ in lines)
         pieces, start = [], 0
         for cut, line in zip(cuts, lines):
             pieces += ids[start:cut] + self.tokenizer.encode(self.spaced(r, ids, cut, line))
