@@ -100,24 +100,28 @@ void hc_mixes(Stream& stream,
   });
 }
 
+// The number of streams that models have; others go to the reference.
+constexpr int kStreams = 4;
+
 void hc_collapse(Stream& stream,
                  View<const float, 3> x,
                  View<const float, 2> pre,
                  bool round_output,
                  View<float, 2> y) {
-  const int64_t n = x.dim(1);
   const int64_t dim = x.dim(2);
+  if (x.dim(1) != kStreams) return hc_collapse_reference(stream, x, pre, round_output, y);
   const float* streams = x.data();
-  const float* weights = pre.data();
   float* out = y.data();
-  parallel_for(stream, x.dim(0), piece_for(n * dim * 4), [&](int64_t first, int64_t last) {
+  parallel_for(stream, x.dim(0), piece_for(kStreams * dim * 4), [&](int64_t first, int64_t last) {
     for (int64_t t = first; t < last; ++t) {
+      F weights[kStreams];
+      unrolled<kStreams>([&](auto j) WN_ALWAYS { weights[j] = splat(pre[t][j]); });
       for (int64_t i = 0; i < dim; i += kLanes) {
         F sum = zero();
-        for (int64_t j = 0; j < n; ++j) {
-          const F v = load_first(streams + (t * n + j) * dim + i, dim - i);
-          sum = add(sum, mul(splat(weights[t * n + j]), v));
-        }
+        unrolled<kStreams>([&](auto j) WN_ALWAYS {
+          const F v = load_first(streams + (t * kStreams + j) * dim + i, dim - i);
+          sum = add(sum, mul(weights[j], v));
+        });
         store_first(out + t * dim + i, round_output ? round_bf16(sum) : sum, dim - i);
       }
     }
@@ -130,29 +134,31 @@ void hc_expand(Stream& stream,
                View<const float, 3> comb,
                bool round_output,
                View<float, 3> x) {
-  const int64_t n = x.dim(1);
   const int64_t dim = x.dim(2);
-  if (n > kStreamsMax) return hc_expand_reference(stream, z, post, comb, round_output, x);
+  if (x.dim(1) != kStreams) return hc_expand_reference(stream, z, post, comb, round_output, x);
   const float* added = z.data();
-  const float* post_weights = post.data();
-  const float* comb_weights = comb.data();
   float* streams = x.data();
-  parallel_for(stream, x.dim(0), piece_for(n * n * dim), [&](int64_t first, int64_t last) {
+  const int64_t cost = kStreams * kStreams * dim;
+  parallel_for(stream, x.dim(0), piece_for(cost), [&](int64_t first, int64_t last) {
     for (int64_t t = first; t < last; ++t) {
+      F posts[kStreams];
+      F combs[kStreams * kStreams];  // [from, to]
+      unrolled<kStreams>([&](auto k) WN_ALWAYS { posts[k] = splat(post[t][k]); });
+      unrolled<kStreams * kStreams>(
+          [&](auto i) WN_ALWAYS { combs[i] = splat(comb[t][i / kStreams][i % kStreams]); });
       for (int64_t i = 0; i < dim; i += kLanes) {
-        F before[kStreamsMax];
-        for (int64_t j = 0; j < n; ++j) {
-          before[j] = load_first(streams + (t * n + j) * dim + i, dim - i);
-        }
+        F before[kStreams];
+        unrolled<kStreams>([&](auto j) WN_ALWAYS {
+          before[j] = load_first(streams + (t * kStreams + j) * dim + i, dim - i);
+        });
         const F addend = load_first(added + t * dim + i, dim - i);
-        for (int64_t k = 0; k < n; ++k) {
-          F sum = mul(splat(post_weights[t * n + k]), addend);
-          for (int64_t j = 0; j < n; ++j) {
-            sum = add(sum, mul(splat(comb_weights[(t * n + j) * n + k]), before[j]));
-          }
-          store_first(streams + (t * n + k) * dim + i, round_output ? round_bf16(sum) : sum,
+        unrolled<kStreams>([&](auto k) WN_ALWAYS {
+          F sum = mul(posts[k], addend);
+          unrolled<kStreams>(
+              [&](auto j) WN_ALWAYS { sum = add(sum, mul(combs[j * kStreams + k], before[j])); });
+          store_first(streams + (t * kStreams + k) * dim + i, round_output ? round_bf16(sum) : sum,
                       dim - i);
-        }
+        });
       }
     }
   });
