@@ -79,16 +79,18 @@ TEST(HaystackTest, GoesRoundWhenTheTextIsShort) {
   EXPECT_GT(parts.size(), 20U);
 }
 
-// What training's generator says, word for word, the needles must not use.  Its papers (.toml) are
+// What training's generator says, word for word, the needles must not use.  Its wordings are
 // running text, in which a needle's single words may occur as in any other.
 TEST(NeedleTest, NothingOfItIsInTrainingsGenerator) {
-  std::string generator;
-  std::string papers;
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(WN_SOURCE_DIR "/training/tasks")) {
-    if (entry.path().extension() == ".py") generator += read_file(entry.path());
-    if (entry.path().extension() == ".toml") papers += read_file(entry.path());
-  }
+  const auto all_of = [](const char* folder, const char* extension) {
+    std::string text;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.path().extension() == extension) text += read_file(entry.path());
+    }
+    return text;
+  };
+  const std::string generator = all_of(WN_SOURCE_DIR "/training/tasks", ".py");
+  const std::string papers = all_of(WN_WORDINGS, ".toml") + all_of(WN_WORDINGS, ".tsv");
   ASSERT_GT(generator.size(), 1000U);
   ASSERT_GT(papers.size(), 1000U);
   const auto is_letter = [](char c) {

@@ -1,10 +1,10 @@
 """Needles dropped into running text, and cloze copies of the text itself."""
 import functools
-import lzma
 import pathlib
 import re
 
 from tasks import values as v
+from tasks import wordings
 from tasks.prompt import Turn
 
 # A needle's sentence is one of many written by hand, or composed, so that no wording can be learnt by heart: an opening, a way to name the
@@ -83,8 +83,7 @@ def value(r, words):
 @functools.cache
 def frames():
     """[(sentence, questions)] written by hand, with {a}, {k} and {v} left open."""
-    with lzma.open(pathlib.Path(__file__).parent / "needles.tsv.xz", "rt", encoding="utf-8") as file:
-        return [(sentence, questions) for sentence, *questions in (line.rstrip("\n").split("\t") for line in file)]
+    return [(sentence, questions) for sentence, *questions in wordings.rows("needles.tsv")]
 
 
 def pattern(r, words, participles):

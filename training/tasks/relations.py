@@ -1,19 +1,15 @@
 """Facts said in one way and asked for in another: what teaches meaning rather than matching words.
 
-relations/ holds the wordings, written by hand: in *.toml each `[[relation]]` is one kind of fact about one kind of thing, in
-passages.tar.xz (more of the same kind of file, packed: it is much text) each `[[passage]]` is a paper whose facts are slots.
-Here they become papers, notes, tables and lists.
+The wordings are written by hand (wordings.py): each `[[relation]]` is one kind of fact about one kind of thing, each `[[passage]]`
+a paper whose facts are slots.  Here they become papers, notes, tables and lists.
 """
 import dataclasses
-import pathlib
 import re
-import tarfile
 import tomllib
 
 from tasks import values as v
+from tasks import wordings
 from tasks.prompt import Document, Turn
-
-FOLDER = pathlib.Path(__file__).parent / "relations"
 
 UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
          "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
@@ -175,12 +171,11 @@ def filled(template, **slots):
     return capital(text) if text else text
 
 
-def load(folder=FOLDER):
+def load():
     """([Relation], [passage tables]).  New files go to the archive's end: held_out() counts from its beginning."""
-    tables = [tomllib.loads(path.read_text()) for path in sorted(folder.glob("*.toml"))]
-    with tarfile.open(folder / "passages.tar.xz") as archive:
-        passages = [table for member in archive for table in tomllib.load(archive.extractfile(member))["passage"]]
-    return [Relation(**relation) for table in tables for relation in table.get("relation", [])], passages
+    tables = [tomllib.loads(text) for name, text in wordings.files().items() if name.endswith(".toml")]
+    return [Relation(**relation) for table in tables for relation in table.get("relation", [])], \
+        [passage for table in tables for passage in table.get("passage", [])]
 
 
 def held_out(items):
