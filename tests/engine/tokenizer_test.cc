@@ -20,7 +20,8 @@ using Special = Tokenizer::SpecialTokens;
 using Ids = std::vector<TokenId>;
 using std::filesystem::path;
 
-const path kGoldens = path(WN_TESTS_DIR) / "golden" / "tokenizer";
+const path kCorpus = path(WN_TESTS_DIR) / "golden" / "tokenizer" / "corpus.jsonl";
+const path kIds = path(WN_BINARY_DIR) / "golden" / "tokenizer";  // from ids.tar.xz beside it
 const path kNano = path(WN_SOURCE_DIR) / "models" / "nano" / "tokenizer.json";
 const path kDeepseek = path(WN_TESTS_DIR) /
                        "engine/npm/node_modules/@lenml/tokenizer-deepseek_v4/models/tokenizer.json";
@@ -43,7 +44,7 @@ const Tokenizer& nano() {
 
 // Ids that other implementations gave for the corpus: tests/engine/npm/make_goldens.mjs.
 void expect_goldens(const Tokenizer& tokenizer, const path& goldens) {
-  const std::vector<Json> corpus = read_lines(kGoldens / "corpus.jsonl");
+  const std::vector<Json> corpus = read_lines(kCorpus);
   const std::vector<Json> wanted = read_lines(goldens);
   ASSERT_GT(corpus.size(), 100u);
   ASSERT_EQ(corpus.size(), wanted.size());
@@ -61,7 +62,7 @@ TEST(TokenizerGoldenTest, DeepseekV4IdsAreThoseOfOtherImplementations) {
     GTEST_SKIP() << "no " << kDeepseek << "; ./run setup installs it (npm ci in tests/engine/npm)";
   }
   const Tokenizer tokenizer = Tokenizer::load(kDeepseek);
-  expect_goldens(tokenizer, kGoldens / "deepseek_v4.jsonl");
+  expect_goldens(tokenizer, kIds / "deepseek_v4.jsonl");
   EXPECT_EQ(tokenizer.vocab_size(), 129280);
   EXPECT_EQ(tokenizer.special_token("<｜begin▁of▁sentence｜>"), 0);
   EXPECT_EQ(tokenizer.special_token("<｜end▁of▁sentence｜>"), 1);
@@ -72,7 +73,7 @@ TEST(TokenizerGoldenTest, DeepseekV4IdsAreThoseOfOtherImplementations) {
 }
 
 TEST(TokenizerGoldenTest, NanoIdsAreThoseOfOtherImplementations) {
-  expect_goldens(nano(), kGoldens / "nano.jsonl");
+  expect_goldens(nano(), kIds / "nano.jsonl");
 }
 
 TEST(TokenizerTest, MergesByRankAndLeftmostFirst) {
@@ -183,7 +184,7 @@ TEST(TokenizerTest, RememberedPiecesAreThePiecesComputed) {
 }
 
 TEST(TokenizerTest, ThreadsEncodeAlike) {
-  const std::string text = read_lines(kGoldens / "corpus.jsonl")[4]["text"];
+  const std::string text = read_lines(kCorpus)[4]["text"];
   const Ids wanted = nano().encode(text);
   std::vector<std::thread> threads;
   std::vector<Ids> got(4);

@@ -1,10 +1,12 @@
-// Writes tests/golden/tokenizer/*.jsonl: the corpus's token ids by tokenizers that are not ours.
+// Writes tests/golden/tokenizer/ids.tar.xz: the corpus's token ids by tokenizers that are not ours.
 //
 //   node make_goldens.mjs     (after `npm ci` in this folder; `./run setup` does that)
 //
-// Line i of a golden file is {"ids", "special"} of line i of corpus.jsonl: the text as text, and with
+// Line i of a golden file in it is {"ids", "special"} of line i of corpus.jsonl: the text as text, and with
 // special tokens recognised.  Two independent implementations must agree on every line.
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Tokenizer as HuggingFace } from "@huggingface/tokenizers";
@@ -40,6 +42,7 @@ function encoders(file) {
   };
 }
 
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "goldens-"));
 const corpus = fs.readFileSync(path.join(goldens, "corpus.jsonl"), "utf8").trimEnd().split("\n");
 for (const [name, file] of Object.entries(tokenizers)) {
   const all = encoders(file);
@@ -55,6 +58,9 @@ for (const [name, file] of Object.entries(tokenizers)) {
     }
     return JSON.stringify(entry);
   });
-  fs.writeFileSync(path.join(goldens, `${name}.jsonl`), lines.join("\n") + "\n");
+  fs.writeFileSync(path.join(folder, `${name}.jsonl`), lines.join("\n") + "\n");
   console.log(`${name}: ${lines.length} lines`);
 }
+const files = Object.keys(tokenizers).map((name) => `${name}.jsonl`);
+execFileSync("tar", ["-cJf", path.join(goldens, "ids.tar.xz"), "-C", folder, ...files]);
+fs.rmSync(folder, { recursive: true });
