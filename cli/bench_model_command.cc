@@ -279,6 +279,7 @@ void add_bench_command(CLI::App& app) {
   };
   add("prefill", "Tokens read a second", false);
   add("decode", "Milliseconds a written token", true);
+  add_bench_flash(*verb);
   add_bench_kernels(*verb);
 }
 

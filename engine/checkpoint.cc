@@ -367,9 +367,20 @@ void Checkpoint::add_file(const std::filesystem::path& path,
 void Checkpoint::align(TensorView& view) {
   const auto address = reinterpret_cast<uintptr_t>(view.bytes.data());
   if (address % static_cast<uintptr_t>(bytes_per_element(view.dtype)) == 0) return;
-  realigned_.push_back(std::make_unique<std::byte[]>(view.bytes.size()));
-  std::memcpy(realigned_.back().get(), view.bytes.data(), view.bytes.size());
-  view.bytes = {realigned_.back().get(), view.bytes.size()};
+  owned_.push_back(std::make_unique<std::byte[]>(view.bytes.size()));
+  std::memcpy(owned_.back().get(), view.bytes.data(), view.bytes.size());
+  view.bytes = {owned_.back().get(), view.bytes.size()};
+}
+
+std::span<std::byte> Checkpoint::add_tensor(const std::string& name,
+                                            DType dtype,
+                                            std::vector<int64_t> shape,
+                                            int64_t n_bytes) {
+  const auto size = static_cast<size_t>(n_bytes);
+  owned_.push_back(std::make_unique_for_overwrite<std::byte[]>(size));
+  const std::span<std::byte> memory(owned_.back().get(), size);
+  tensors_.emplace(name, TensorView{dtype, std::move(shape), memory});
+  return memory;
 }
 
 const TensorView* Checkpoint::find(std::string_view name) const {

@@ -69,6 +69,12 @@ class Checkpoint {
   // One safetensors file by itself.
   static Checkpoint open_file(const std::filesystem::path& file);
 
+  // Adds a tensor of its own memory to fill, in no file.
+  std::span<std::byte> add_tensor(const std::string& name,
+                                  DType dtype,
+                                  std::vector<int64_t> shape,
+                                  int64_t n_bytes);
+
   // nullptr if there is no such tensor.
   const TensorView* find(std::string_view name) const;
   // Throw ModelError naming the tensor if it is missing, or is not of this type and shape.
@@ -91,14 +97,8 @@ class Checkpoint {
 
   std::vector<std::filesystem::path> paths_;
   std::vector<MappedFile> files_;
-  std::vector<std::unique_ptr<std::byte[]>> realigned_;  // copies of misaligned tensors
+  std::vector<std::unique_ptr<std::byte[]>> owned_;  // of misaligned tensors and added ones
   std::map<std::string, TensorView, std::less<>> tensors_;
 };
-
-// Checks that every tensor the config calls for is there with its shape and a type it may have
-// (mtp.* included).  A linear's weight is FP8 with an E8M0 or F32 `.scale` per block, or packed FP4
-// with an E8M0 scale per 32 (routed experts only), or BF16 without a scale.  Throws ModelError
-// naming the first tensor at fault.  Tensors that the config does not call for are ignored.
-void validate_inventory(const ModelConfig& config, const Checkpoint& checkpoint);
 
 }  // namespace widenet::engine

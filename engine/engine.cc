@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "engine/checkpoint.h"
+#include "engine/inventory.h"
 #include "engine/model.h"
 #include "engine/session.h"
 #include "engine/weights.h"

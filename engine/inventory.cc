@@ -1,8 +1,7 @@
-// validate_inventory: which tensors a V4 checkpoint has, with their types and shapes.
-#include <cstring>
-#include <string>
+// Which tensors a V4 checkpoint has, with their types and shapes.
+#include "engine/inventory.h"
 
-#include "engine/checkpoint.h"
+#include <string>
 
 namespace widenet::engine {
 namespace {
@@ -11,20 +10,18 @@ int64_t divide_up(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-// Asks for every tensor once, layer by layer, in the order of the forward pass.
 class Inventory {
  public:
-  Inventory(const ModelConfig& config, const Checkpoint& checkpoint)
-      : c_(config), checkpoint_(checkpoint) {}
+  Inventory(const ModelConfig& config, TensorVisitor& visitor) : c_(config), visitor_(visitor) {}
 
-  void check_all() const {
+  void visit_all() const {
     plain("embed.weight", DType::bf16, {c_.vocab_size, c_.dim});
     for (int64_t layer = 0; layer < c_.n_layers; ++layer) {
-      check_layer("layers." + std::to_string(layer) + ".", layer);
+      visit_layer("layers." + std::to_string(layer) + ".", layer);
     }
-    check_head("");
+    visit_head("");
     if (!c_.ties_head) plain("head.weight", DType::bf16, {c_.vocab_size, c_.dim});
-    for (int64_t i = 0; i < c_.n_mtp_layers; ++i) check_mtp("mtp." + std::to_string(i) + ".", i);
+    for (int64_t i = 0; i < c_.n_mtp_layers; ++i) visit_mtp("mtp." + std::to_string(i) + ".", i);
   }
 
  private:
@@ -33,19 +30,20 @@ class Inventory {
   };
 
   void plain(const std::string& name, DType dtype, std::initializer_list<int64_t> shape) const {
-    checkpoint_.get(name, dtype, shape);
+    visitor_.visit(name, dtype, shape);
   }
 
   // FP8 with a scale per block, or BF16 without.
   void linear(const std::string& stem, MatrixShape shape) const {
     const std::string weight = stem + ".weight";
-    if (checkpoint_.get(weight).dtype == DType::bf16) {
+    if (visitor_.dtype_of(weight, DType::f8_e4m3) == DType::bf16) {
       plain(weight, DType::bf16, {shape.rows, shape.cols});
       return;
     }
     plain(weight, DType::f8_e4m3, {shape.rows, shape.cols});
     const std::string scale = stem + ".scale";
-    const bool is_float = checkpoint_.get(scale).dtype == DType::f32;  // experts of -Base
+    const bool is_float =  // experts of -Base
+        visitor_.dtype_of(scale, DType::f8_e8m0) == DType::f32;
     plain(scale, is_float ? DType::f32 : DType::f8_e8m0,
           {divide_up(shape.rows, c_.block_rows), divide_up(shape.cols, c_.block_cols)});
   }
@@ -53,7 +51,7 @@ class Inventory {
   // Packed FP4 with a scale per 32 columns, or what any linear may be.
   void expert_linear(const std::string& stem, MatrixShape shape) const {
     const std::string weight = stem + ".weight";
-    if (checkpoint_.get(weight).dtype != DType::i8) {
+    if (visitor_.dtype_of(weight, DType::i8) != DType::i8) {
       linear(stem, shape);
       return;
     }
@@ -65,17 +63,17 @@ class Inventory {
     plain(stem + ".scale", DType::f8_e8m0, {shape.rows, shape.cols / 32});
   }
 
-  void check_layer(const std::string& prefix, int64_t layer) const {
-    check_mixer(prefix + "hc_attn_");
+  void visit_layer(const std::string& prefix, int64_t layer) const {
+    visit_mixer(prefix + "hc_attn_");
     plain(prefix + "attn_norm.weight", DType::bf16, {c_.dim});
-    check_attention(prefix + "attn.", layer);
-    check_mixer(prefix + "hc_ffn_");
+    visit_attention(prefix + "attn.", layer);
+    visit_mixer(prefix + "hc_ffn_");
     plain(prefix + "ffn_norm.weight", DType::bf16, {c_.dim});
-    check_experts(prefix + "ffn.", layer);
+    visit_experts(prefix + "ffn.", layer);
   }
 
   // A hyper-connection's three parts, around one sub-layer.
-  void check_mixer(const std::string& stem) const {
+  void visit_mixer(const std::string& stem) const {
     const int64_t n_mix = (2 + c_.hc_mult) * c_.hc_mult;
     plain(stem + "fn", DType::f32, {n_mix, c_.hc_mult * c_.dim});
     plain(stem + "base", DType::f32, {n_mix});
@@ -83,14 +81,14 @@ class Inventory {
   }
 
   // The final norm and the reduction of the streams: the model's, or an MTP block's own.
-  void check_head(const std::string& prefix) const {
+  void visit_head(const std::string& prefix) const {
     plain(prefix + "norm.weight", DType::bf16, {c_.dim});
     plain(prefix + "hc_head_fn", DType::f32, {c_.hc_mult, c_.hc_mult * c_.dim});
     plain(prefix + "hc_head_base", DType::f32, {c_.hc_mult});
     plain(prefix + "hc_head_scale", DType::f32, {1});
   }
 
-  void check_attention(const std::string& prefix, int64_t layer) const {
+  void visit_attention(const std::string& prefix, int64_t layer) const {
     const int64_t q_dim = c_.n_heads * c_.head_dim;
     const int64_t o_dim = c_.o_groups * c_.o_lora_rank;
     linear(prefix + "wq_a", {c_.q_lora_rank, c_.dim});
@@ -102,14 +100,14 @@ class Inventory {
     linear(prefix + "wo_a", {o_dim, q_dim / c_.o_groups});
     linear(prefix + "wo_b", {c_.dim, o_dim});
     if (c_.ratio(layer) == 0) return;
-    check_compressor(prefix + "compressor.", c_.head_dim, layer);
+    visit_compressor(prefix + "compressor.", c_.head_dim, layer);
     if (!c_.has_indexer(layer)) return;
     linear(prefix + "indexer.wq_b", {c_.index_n_heads * c_.index_head_dim, c_.q_lora_rank});
     plain(prefix + "indexer.weights_proj.weight", DType::bf16, {c_.index_n_heads, c_.dim});
-    check_compressor(prefix + "indexer.compressor.", c_.index_head_dim, layer);
+    visit_compressor(prefix + "indexer.compressor.", c_.index_head_dim, layer);
   }
 
-  void check_compressor(const std::string& prefix, int64_t width, int64_t layer) const {
+  void visit_compressor(const std::string& prefix, int64_t width, int64_t layer) const {
     const int64_t rows = c_.compressor_halves(layer) * width;
     plain(prefix + "wkv.weight", DType::bf16, {rows, c_.dim});
     plain(prefix + "wgate.weight", DType::bf16, {rows, c_.dim});
@@ -117,10 +115,10 @@ class Inventory {
     plain(prefix + "norm.weight", DType::bf16, {width});
   }
 
-  void check_experts(const std::string& prefix, int64_t layer) const {
+  void visit_experts(const std::string& prefix, int64_t layer) const {
     plain(prefix + "gate.weight", DType::bf16, {c_.n_experts, c_.dim});
     if (c_.is_hash_routed(layer)) {
-      check_hash_table(prefix + "gate.tid2eid");
+      plain(prefix + "gate.tid2eid", DType::i64, {c_.vocab_size, c_.n_experts_per_token});
     } else {
       plain(prefix + "gate.bias", DType::f32, {c_.n_experts});
     }
@@ -137,36 +135,56 @@ class Inventory {
     linear(prefix + "shared_experts.w3", {shared_dim, c_.dim});
   }
 
-  // The table's values choose experts, so they are checked as well.
-  void check_hash_table(const std::string& name) const {
-    plain(name, DType::i64, {c_.vocab_size, c_.n_experts_per_token});
-    const TensorView& table = checkpoint_.get(name);
-    const int64_t* expert = table.data<int64_t>();
-    for (int64_t i = 0; i < table.n_elements(); ++i) {
-      if (expert[i] >= 0 && expert[i] < c_.n_experts) continue;
-      throw ModelError("cannot load the model: tensor \"" + name + "\" sends token " +
-                       std::to_string(i / c_.n_experts_per_token) + " to expert " +
-                       std::to_string(expert[i]) + " of " + std::to_string(c_.n_experts));
-    }
-  }
-
-  void check_mtp(const std::string& prefix, int64_t i) const {
+  void visit_mtp(const std::string& prefix, int64_t i) const {
     linear(prefix + "e_proj", {c_.dim, c_.dim});
     linear(prefix + "h_proj", {c_.dim, c_.dim});
     plain(prefix + "enorm.weight", DType::bf16, {c_.dim});
     plain(prefix + "hnorm.weight", DType::bf16, {c_.dim});
-    check_layer(prefix, c_.n_layers + i);
-    check_head(prefix);
+    visit_layer(prefix, c_.n_layers + i);
+    visit_head(prefix);
   }
 
   const ModelConfig& c_;
+  TensorVisitor& visitor_;
+};
+
+class Validator final : public TensorVisitor {
+ public:
+  Validator(const ModelConfig& config, const Checkpoint& checkpoint)
+      : config_(config), checkpoint_(checkpoint) {}
+
+  DType dtype_of(const std::string& name, DType) override { return checkpoint_.get(name).dtype; }
+
+  void visit(const std::string& name, DType dtype, std::initializer_list<int64_t> shape) override {
+    const TensorView& tensor = checkpoint_.get(name, dtype, shape);
+    if (dtype == DType::i64) check_experts_by_id(name, tensor);
+  }
+
+ private:
+  // The table's values choose experts, so they are checked as well.
+  void check_experts_by_id(const std::string& name, const TensorView& table) const {
+    const int64_t* expert = table.data<int64_t>();
+    for (int64_t i = 0; i < table.n_elements(); ++i) {
+      if (expert[i] >= 0 && expert[i] < config_.n_experts) continue;
+      throw ModelError("cannot load the model: tensor \"" + name + "\" sends token " +
+                       std::to_string(i / config_.n_experts_per_token) + " to expert " +
+                       std::to_string(expert[i]) + " of " + std::to_string(config_.n_experts));
+    }
+  }
+
+  const ModelConfig& config_;
   const Checkpoint& checkpoint_;
 };
 
 }  // namespace
 
+void visit_inventory(const ModelConfig& config, TensorVisitor& visitor) {
+  Inventory(config, visitor).visit_all();
+}
+
 void validate_inventory(const ModelConfig& config, const Checkpoint& checkpoint) {
-  Inventory(config, checkpoint).check_all();
+  Validator validator(config, checkpoint);
+  visit_inventory(config, validator);
 }
 
 }  // namespace widenet::engine

@@ -3,7 +3,7 @@
     python3 training/corpus.py --data DIR --debian DIR --out training/work/corpus
 
 Writes haystack.u16.xz (token ids, documents separated by EOS), definitions.jsonl.xz,
-synonyms.jsonl.xz, questions.jsonl.xz and stated.jsonl.xz: small enough to carry to another machine.  Documents that begin alike are kept once.
+synonyms.jsonl.xz, questions.jsonl.xz, natural.jsonl.xz and stated.jsonl.xz: small enough to carry to another machine.  Documents that begin alike are kept once.
 """
 import argparse
 import collections
@@ -25,7 +25,7 @@ import tomllib
 import numpy
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from tasks import reading
+from tasks import reading, wordings
 from tokenizer import Tokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -145,6 +145,17 @@ def stated_questions(sources, data, count_max=30_000):
                     return
 
 
+def natural_questions(sources, data, debian):
+    """Running text with the questions of natural.tsv."""
+    rows = collections.defaultdict(list)
+    for key, number, answer, question in wordings.rows("natural.tsv"):
+        rows[key].append((int(number), answer, question))
+    for source in sources:
+        for text in documents(source, data, debian):
+            title = text.strip().split("\n")[0][:60]
+            yield from ({"title": title} | record for record in reading.asked_by_hand(text, rows) if record["asks"])
+
+
 def sentence_with(text, answer):
     for sentence in re.split(r"(?<=[.!?])\s+", text):
         if answer in sentence and len(sentence) <= 300 and "\n" not in sentence:
@@ -230,9 +241,10 @@ def main():
                                                         for record in definitions(s, arguments.debian)))
     wikipedia = [s for s in sources if s["name"] == "Wikipedia"]
     write_lines(arguments.out / "stated.jsonl.xz", stated_questions(wikipedia, arguments.data))
+    running = [s for s in sources if s["kind"] in ("text", "html", "pod")]
+    write_lines(arguments.out / "natural.jsonl.xz", natural_questions(running, arguments.data, arguments.debian))
     wordnet = next(s for s in sources if s["kind"] == "dictionary" and "wn." in s["files"])
     write_lines(arguments.out / "synonyms.jsonl.xz", synonyms(unpacked(next(iter(glob.glob(str(arguments.debian / wordnet["files"])))))))
-    running = [s for s in sources if s["kind"] in ("text", "html", "pod")]
     ids = haystack(running, arguments.data, arguments.debian, tokenizer)
     ids.tofile(arguments.out / "haystack.u16")
     with lzma.open(arguments.out / "haystack.u16.xz", "wb", preset=4) as file:

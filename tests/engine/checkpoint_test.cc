@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 
+#include "engine/inventory.h"
 #include "engine/weights.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/v4_checkpoint.h"

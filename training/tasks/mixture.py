@@ -1,4 +1,5 @@
 """Samples for a training step: which tasks, how long, in what proportion.  Everything follows from the seed."""
+import functools
 import itertools
 import lzma
 import pathlib
@@ -65,6 +66,7 @@ class Mixture:
             self.entries = reading.read_lines(corpus / "definitions.jsonl.xz")
             self.records = reading.read_lines(corpus / "questions.jsonl.xz")
             self.stated = reading.read_lines(corpus / "stated.jsonl.xz")
+            self.natural_records = share(reading.read_lines(corpus / "natural.jsonl.xz"))
             self.paraphraser = reading.Paraphraser(reading.read_lines(corpus / "synonyms.jsonl.xz"), self.entries)
 
     def sample(self, r, length, kinds):
@@ -280,6 +282,20 @@ class Mixture:
         made = [reading.passage(r, self.record(r), min(size, 4000)) for _ in range(count)]
         _, other = reading.passage(r, self.record(r), 100)
         return self.converse(r, length, [(document, self.reworded(r, [turn]), lambda: Turn(other.question, [])) for document, turn in made])
+
+    def natural(self, r, length):
+        """Running text with questions written by hand, in other words than its own."""
+        budget, made = int((length - SYSTEM_TOKENS) * r.uniform(0.4, 0.75)), []
+        while budget > 60:
+            record = r.choice(self.natural_records)
+            turns = [Turn(question, [sentence], answer) for question, sentence, answer in record["asks"]]
+            absent = functools.partial(self.near_miss, r, record["absent"]) if record["absent"] else None
+            made.append((Document(record["title"], [record["text"]]), self.reworded(r, turns), absent))
+            budget -= len(self.tokenizer.encode(record["text"])) + 20
+        return self.converse(r, length, made)
+
+    def near_miss(self, r, questions):
+        return Turn(r.choice(questions), [])
 
     def record(self, r):
         """A question written by a person, or one that a pattern found in running text."""

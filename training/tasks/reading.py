@@ -1,5 +1,6 @@
 """Questions about real text: definitions, headings, who-when-how-much of any sentence, and the question sets of sources.toml."""
 import collections
+import hashlib
 import json
 import lzma
 import pathlib
@@ -39,6 +40,44 @@ def headings(r, text):
     found = re.findall(r"^#{0,4} ?([A-Z][\w ,'\-]{3,50})\.?\n+([A-Z][^.!?\n]{30,220}[.!?])(?=\s)", text, re.M)
     return [Turn(r.choice(UNDER).format(heading=heading), [sentence], sentence)
             for heading, sentence in found if text.count(sentence) == 1 and text.count(heading) <= 2]
+
+
+def passages_of(text):
+    """Stretches of some 700 to 1,900 characters, whole lines.  With sentences_of() what natural.tsv counts on: change neither."""
+    part = ""
+    for line in filter(None, map(str.strip, text.split("\n"))):
+        if len(line) > 1500:
+            part = ""
+            continue
+        part = f"{part}\n{line}" if part else line
+        if len(part) >= 700:
+            if len(part) <= 1900:
+                yield part
+            part = ""
+
+
+def sentences_of(passage):
+    """Its sentences that are fit to be quoted."""
+    found = re.findall(r"(?:(?<=\s)|^)[A-Z\"'(][^.!?\n]{25,260}[.!?](?=\s|$)", passage)
+    return [sentence for sentence in found if passage.count(sentence) == 1]
+
+
+def asked_by_hand(text, rows):
+    """The passages of `text` that natural.tsv asks about: {"text", "asks": [[question, sentence, answer]], "absent"}.
+
+    rows is {key of a passage: [(number of a sentence, answer, question)]}; a near miss has the number -1.
+    """
+    for passage in passages_of(text):
+        asked = rows.get(passage_key(passage))
+        if not asked:
+            continue
+        sentences = sentences_of(passage)
+        asks = [[question, sentences[n], answer] for n, answer, question in asked if 0 <= n < len(sentences) and answer in sentences[n]]
+        yield {"text": passage, "asks": asks, "absent": [question for n, _, question in asked if n < 0]}
+
+
+def passage_key(passage):
+    return hashlib.sha256(passage.encode()).hexdigest()[:12]
 
 
 def around(r, text, evidence, length_max):

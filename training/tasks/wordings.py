@@ -1,6 +1,7 @@
 """What was written by hand for training, packed, for it is much text: `tar -xJf training/tasks/wordings.tar.xz` shows it.
 
-*.toml hold relations and papers (see relations.py), needles.tsv sentences for needles (needles.py).
+*.toml hold relations and papers (see relations.py), needles.tsv sentences for needles (needles.py), natural.tsv
+questions about passages of the corpus, which are named by their hash (reading.py).
 """
 import functools
 import pathlib
