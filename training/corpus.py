@@ -148,8 +148,8 @@ def stated_questions(sources, data, count_max=30_000):
 def natural_questions(sources, data, debian):
     """Running text with the questions of natural.tsv."""
     rows = collections.defaultdict(list)
-    for key, number, answer, question in wordings.rows("natural.tsv"):
-        rows[key].append((int(number), answer, question))
+    for key, *row in wordings.rows("natural.tsv"):
+        rows[key].append(row)
     for source in sources:
         for text in documents(source, data, debian):
             title = text.strip().split("\n")[0][:60]

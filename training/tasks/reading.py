@@ -65,19 +65,23 @@ def sentences_of(passage):
 def asked_by_hand(text, rows):
     """The passages of `text` that natural.tsv asks about: {"text", "asks": [[question, sentence, answer]], "absent"}.
 
-    rows is {key of a passage: [(number of a sentence, answer, question)]}; a near miss has the number -1.
+    rows is {key of a passage: [[number of a sentence, where the answer stands in it, question]]}, a near miss without the first two.
     """
     for passage in passages_of(text):
         asked = rows.get(passage_key(passage))
         if not asked:
             continue
         sentences = sentences_of(passage)
-        asks = [[question, sentences[n], answer] for n, answer, question in asked if 0 <= n < len(sentences) and answer in sentences[n]]
-        yield {"text": passage, "asks": asks, "absent": [question for n, _, question in asked if n < 0]}
+        asks = []
+        for number, place, question in asked:
+            if place:
+                start, length = map(int, place.split("+"))
+                asks.append([question, sentences[int(number)], sentences[int(number)][start:start + length]])
+        yield {"text": passage, "asks": asks, "absent": [question for _, place, question in asked if not place]}
 
 
 def passage_key(passage):
-    return hashlib.sha256(passage.encode()).hexdigest()[:12]
+    return hashlib.sha256(passage.encode()).hexdigest()[:10]
 
 
 def around(r, text, evidence, length_max):
