@@ -188,15 +188,13 @@ class Scheduler::Impl {
         taking_part.push_back(&running);
       }
     }
-    begin_decoding_steps(taking_part);
+    const std::vector<Running*> answers = taking_part;
     if (Running* prompt = next_prompt()) taking_part.push_back(prompt);
-
-    std::vector<Session*> sessions;
-    for (Running* running : taking_part) {
-      if (is_alive(*running)) sessions.push_back(&running->generation->session());
-    }
-    if (sessions.empty()) return;
+    if (taking_part.empty()) return;
     try {
+      begin_decoding_steps(answers);
+      std::vector<Session*> sessions;
+      for (Running* running : taking_part) sessions.push_back(&running->generation->session());
       engine_.advance(sessions);
     } catch (...) {  // what is left of these sessions is unknown
       for (Running* running : taking_part) running->job->error = std::current_exception();
