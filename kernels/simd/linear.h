@@ -265,9 +265,9 @@ void linear(Stream& stream,
   const int64_t n_panels = (weight.n_rows + kPanelRows - 1) / kPanelRows;
   if (n_panels >= 16 || x.count < 8) {
     // Threads that write neighbouring columns of a row share its cache lines: 256 bytes at least.
-    const int64_t fewest = x.count < 8 ? 1 : 8;
-    const int64_t cost = kPanelRows * call.k * at_least(x.count, 8);
-    const int64_t piece = round_up(piece_for(cost), fewest);
+    // With few tokens a piece is read from memory, and in one stream where it is long.
+    const int64_t piece = x.count < 8 ? 2 * piece_for(kPanelRows * call.k)
+                                      : round_up(piece_for(kPanelRows * call.k * x.count), 8);
     parallel_for(stream, n_panels, piece, [&](int64_t first, int64_t last) {
       const int64_t last_row = at_most(last * kPanelRows, weight.n_rows);
 #ifdef WN_BF16_DOT
