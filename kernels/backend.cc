@@ -31,8 +31,7 @@ constexpr Backend kReference = {
     .swiglu = swiglu_reference,
 };
 
-// AVX-512 as Cooper Lake, Sapphire Rapids and Zen 4 have it: with BF16 and VNNI.  Older ones run
-// avx2.
+// AVX-512 as Sapphire Rapids and Zen 4 have it: with BF16, VNNI and VBMI.  Older ones run avx2.
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
