@@ -6,7 +6,7 @@
 namespace widenet::engine {
 namespace {
 
-// In units of a step of one row.  From `widenet bench decode` with nano (docs/benchmarks/kernels.md).
+// In units of a step of one row, on nano (docs/benchmarks/kernels.md).
 constexpr double kRowCost = 0.3;     // one more row in a step
 constexpr double kGuessCost = 0.15;  // the MTP block's own work
 constexpr double kLearning = 1.0 / 16;
