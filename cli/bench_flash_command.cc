@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -65,6 +66,41 @@ double bytes_for_a_token(const engine::Checkpoint& checkpoint,
                     static_cast<double>(config.n_experts);
 }
 
+class ByteCounter final : public engine::TensorVisitor {
+ public:
+  engine::DType dtype_of(const std::string&, engine::DType published) override { return published; }
+  void visit(const std::string&,
+             engine::DType dtype,
+             std::initializer_list<int64_t> shape) override {
+    int64_t n = engine::bytes_per_element(dtype);
+    for (const int64_t extent : shape) n *= extent;
+    total += n;
+  }
+
+  int64_t total = 0;
+};
+
+// Bytes that may be asked for without pushing others out; all there could ever be if unknown.
+int64_t available_memory() {
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string line; std::getline(meminfo, line);) {
+    if (line.starts_with("MemAvailable:")) return 1024 * std::stoll(line.substr(13));
+  }
+  return INT64_MAX;
+}
+
+// Better a word now than the kernel's killer later.
+void check_memory(const engine::ModelConfig& config) {
+  ByteCounter counter;
+  engine::visit_inventory(config, counter);
+  constexpr int64_t kActivations = int64_t{1} << 30;
+  if (available_memory() >= counter.total + kActivations) return;
+  throw CommandError("cannot measure V4-Flash: a layer of each kind takes " +
+                     std::to_string((counter.total + kActivations) / 1'000'000'000) +
+                     " GB of memory, and " + std::to_string(available_memory() / 1'000'000'000) +
+                     " GB are free; stop other programs or take a larger machine");
+}
+
 // A model of one layer, which shares the weights of all.
 struct OneLayer {
   OneLayer(const engine::ModelConfig& whole,
@@ -102,6 +138,7 @@ nlohmann::json measure(const FlashOptions& options) {
   config.n_layers = static_cast<int64_t>(kKinds.size());
   config.compress_ratios.clear();
   for (const LayerKind& kind : kKinds) config.compress_ratios.push_back(kind.ratio);
+  check_memory(config);
   const engine::Checkpoint checkpoint = engine::random_checkpoint(config, /*seed=*/1);
   const engine::ModelWeights weights = engine::resolve_weights(config, checkpoint);
   kernels::ThreadPool pool(options.threads > 0

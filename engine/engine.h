@@ -111,7 +111,7 @@ struct SyncOptions {
 // A timeline is given a goal, and Engine::advance() takes it there chunk by chunk, beside others:
 //
 //     session->set_goal(prompt);
-//     while (!session->has_arrived()) engine.advance({{session}});
+//     while (!session->has_arrived()) engine.advance(sessions);
 //
 // A session that computes more than a few tokens remembers where it began, every 4096 tokens, and
 // its end and shortly before; sixteen such moments are kept, and set_goal() goes back to them.

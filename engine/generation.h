@@ -28,7 +28,6 @@ class Generation {
   bool is_done() const { return is_done_; }
   bool is_prefilling() const { return !is_decoding_; }
   Session& session() { return *session_; }
-  const GenerationRequest& request() const { return request_; }
 
   bool is_cancelled() const { return callbacks_.is_cancelled && callbacks_.is_cancelled(); }
   void cancel();

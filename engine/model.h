@@ -143,6 +143,9 @@ class Model {
   void feed_drafts(std::span<const Step> steps, const Call& call);
   Tensor<3> draft_streams(Tensor<3> streams, std::span<const TokenId> following);
 
+  // [a, b, c] seen as [a * b, c].
+  static Tensor<2> flat_heads(Tensor<3> x) { return {x.data(), x.dim(0) * x.dim(1), x.dim(2)}; }
+
   LayerState& layer_state(const Part& part, int64_t layer) const;
   void fill_rope_tables(const Call& call);
   Tensor<3> rope_table(int64_t layer) { return ropes_[layer_rope(layer)].table; }

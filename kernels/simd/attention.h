@@ -16,26 +16,46 @@ struct AttentionCall {
   const T* entries;  // all entries unpacked, or null: unpack those selected
 };
 
+// How numbers of a row's type meet: so many at a time, loaded, multiplied and added to a sum.
+template <typename T>
+struct Products;
+template <>
+struct Products<float> {
+  static constexpr int64_t kStep = kLanes;
+  static WN_INLINE F loaded(const float* p) { return load(p); }
+  static WN_INLINE F added(F sum, F a, F b) { return fma(a, b, sum); }
+};
+#ifdef WN_BF16_DOT
+template <>
+struct Products<uint16_t> {
+  static constexpr int64_t kStep = kPanelStep;
+  static WN_INLINE Bf16 loaded(const uint16_t* p) { return load_bf16(p); }
+  static WN_INLINE F added(F sum, Bf16 a, Bf16 b) { return dot_bf16(sum, a, b); }
+};
+#endif
+
 // logits[h][n] for H heads and rows n .. n + 3 (past the end they repeat the last).
-template <int H>
-WN_INLINE void attention_logits(const float* q,
-                                const float* const* rows,
+template <int H, typename T>
+WN_INLINE void attention_logits(const T* q,
+                                const T* const* rows,
                                 int64_t n_rows,
                                 int64_t dim,
                                 float scale,
                                 float* logits,
                                 int64_t logits_stride) {
+  using P = Products<T>;
+  using Vector = decltype(P::loaded(q));
   for (int64_t n = 0; n < n_rows; n += 4) {
-    const float* row[4];
+    const T* row[4];
     for (int64_t i = 0; i < 4; ++i) row[i] = rows[at_most(n + i, n_rows - 1)];
     F sums[H][4];
     unrolled<H * 4>([&](auto i) WN_ALWAYS { sums[i / 4][i % 4] = zero(); });
-    for (int64_t c = 0; c < dim; c += kLanes) {
-      F query[H];
-      unrolled<H>([&](auto h) WN_ALWAYS { query[h] = load(q + h * dim + c); });
+    for (int64_t c = 0; c < dim; c += P::kStep) {
+      Vector query[H];
+      unrolled<H>([&](auto h) WN_ALWAYS { query[h] = P::loaded(q + h * dim + c); });
       unrolled<4>([&](auto i) WN_ALWAYS {
-        const F key = load(row[i] + c);
-        unrolled<H>([&](auto h) WN_ALWAYS { sums[h][i] = fma(query[h], key, sums[h][i]); });
+        const Vector key = P::loaded(row[i] + c);
+        unrolled<H>([&](auto h) WN_ALWAYS { sums[h][i] = P::added(sums[h][i], query[h], key); });
       });
     }
     unrolled<H>([&](auto h) WN_ALWAYS {  // logits have room for a multiple of 4
@@ -128,37 +148,7 @@ WN_INLINE void attend_heads(const AttentionCall<float>& call,
 }
 
 #ifdef WN_BF16_DOT
-// The same with rows, queries and weights as BF16, two products at a time: channels in pairs for
-// the logits, rows in pairs for the values.
-
-template <int H>
-WN_INLINE void attention_logits(const uint16_t* q,
-                                const uint16_t* const* rows,
-                                int64_t n_rows,
-                                int64_t dim,
-                                float scale,
-                                float* logits,
-                                int64_t logits_stride) {
-  for (int64_t n = 0; n < n_rows; n += 4) {
-    const uint16_t* row[4];
-    for (int64_t i = 0; i < 4; ++i) row[i] = rows[at_most(n + i, n_rows - 1)];
-    F sums[H][4];
-    unrolled<H * 4>([&](auto i) WN_ALWAYS { sums[i / 4][i % 4] = zero(); });
-    for (int64_t c = 0; c < dim; c += kPanelStep) {
-      Bf16 query[H];
-      unrolled<H>([&](auto h) WN_ALWAYS { query[h] = load_bf16(q + h * dim + c); });
-      unrolled<4>([&](auto i) WN_ALWAYS {
-        const Bf16 key = load_bf16(row[i] + c);
-        unrolled<H>([&](auto h) WN_ALWAYS { sums[h][i] = dot_bf16(sums[h][i], query[h], key); });
-      });
-    }
-    unrolled<H>([&](auto h) WN_ALWAYS {
-      const __m128 four = sums_of_four(sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
-      _mm_storeu_ps(logits + h * logits_stride + n, _mm_mul_ps(four, _mm_set1_ps(scale)));
-    });
-  }
-}
-
+// The same with rows and weights as BF16: rows meet in pairs.
 // V groups of 32 channels.  The list's last row has a partner of weight 0 if it needs one.
 template <int H, int V>
 WN_INLINE void attention_values(const uint16_t* weights,

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <ctime>
 #include <fstream>
@@ -227,6 +228,19 @@ TEST_F(InventoryTest, EveryStorageIsAccepted) {
   for (const Storage storage : {Storage::published, Storage::bf16, Storage::base}) {
     EXPECT_EQ(refusal(test::v4_tensors(config_, storage)), "");
   }
+}
+
+TEST_F(InventoryTest, RandomCheckpointIsWholeAndFollowsItsSeed) {
+  const Checkpoint one = random_checkpoint(config_, 1);
+  validate_inventory(config_, one);
+  const Checkpoint again = random_checkpoint(config_, 1);
+  const Checkpoint other = random_checkpoint(config_, 2);
+  bool differs = false;
+  for (const auto& [name, tensor] : one.tensors()) {
+    EXPECT_TRUE(std::ranges::equal(tensor.bytes, again.get(name).bytes)) << name;
+    differs = differs || !std::ranges::equal(tensor.bytes, other.get(name).bytes);
+  }
+  EXPECT_TRUE(differs);
 }
 
 TEST_F(InventoryTest, EveryMissingTensorIsNamed) {

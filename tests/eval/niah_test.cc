@@ -70,6 +70,27 @@ TEST(HaystackTest, HasTheLengthAndTheDepthThatWereAskedFor) {
   }
 }
 
+// In lines broken in the middle of sentences, too.
+TEST(HaystackTest, ANeedleTouchesNoOtherWord) {
+  const auto tokenizer = byte_tokenizer();
+  std::string lines;
+  for (int i = 0; i < 400; ++i) lines += i % 3 == 0 ? "Lines end\nwhere e.g. 3.5 " : "they must.\n";
+  const Haystack haystack(tokenizer, std::vector<HaystackText>{{"lines", lines}});
+  for (int64_t index = 0; index < 40; ++index) {
+    const Needle needle = make_needle(7, index);
+    const double depth = static_cast<double>(index) * 100.0 / 39.0;
+    for (const auto& part : haystack.cut(
+             {.n_tokens = 3000, .depth = depth, .offset = 17 * index, .part_tokens = 0}, needle)) {
+      const std::string text = tokenizer.decode(part.tokens);
+      const size_t at = text.find(needle.sentence);
+      if (at == std::string::npos) continue;
+      const size_t end = at + needle.sentence.size();
+      EXPECT_TRUE(at == 0 || text[at - 1] == ' ' || text[at - 1] == '\n') << depth;
+      EXPECT_TRUE(end == text.size() || text[end] == ' ' || text[end] == '\n') << depth;
+    }
+  }
+}
+
 TEST(HaystackTest, GoesRoundWhenTheTextIsShort) {
   const auto tokenizer = byte_tokenizer();
   const std::vector<HaystackText> texts = {{"short", "One. Two. "}};
