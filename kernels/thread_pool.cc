@@ -1,5 +1,5 @@
-// Threads look out for the next loop for a while before they sleep; its pieces are taken from one
-// atomic ticket.
+// Threads look out for the next loop for a while before they sleep; its pieces are taken from an
+// atomic ticket for each thread.
 #include "kernels/thread_pool.h"
 
 #include <immintrin.h>
@@ -15,11 +15,20 @@ namespace {
 // loop.  Some tens of microseconds.
 constexpr int kLooksBeforeSleep = 4000;
 
-constexpr uint64_t generation_of(uint64_t ticket) {
-  return ticket >> 32;
+constexpr int64_t kPiecesMax = 0xffff;
+
+constexpr uint64_t make_ticket(uint32_t generation, int64_t first, int64_t end) {
+  return uint64_t{generation} << 32 | static_cast<uint64_t>(first) << 16 |
+         static_cast<uint64_t>(end);
 }
-constexpr int64_t pieces_left(uint64_t ticket) {
-  return static_cast<int64_t>(ticket & 0xffffffffu);
+constexpr uint32_t generation_of(uint64_t ticket) {
+  return static_cast<uint32_t>(ticket >> 32);
+}
+constexpr int64_t first_of(uint64_t ticket) {
+  return static_cast<int64_t>(ticket >> 16 & 0xffffu);
+}
+constexpr int64_t end_of(uint64_t ticket) {
+  return static_cast<int64_t>(ticket & 0xffffu);
 }
 
 // Whether `happened` comes true while looking.
@@ -34,9 +43,10 @@ bool look_for(const Happened& happened) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int n_threads) {
+ThreadPool::ThreadPool(int n_threads) : n_threads_(n_threads) {
   WN_CHECK(n_threads >= 1);
-  for (int i = 1; i < n_threads; ++i) threads_.emplace_back([this] { work(); });
+  shares_ = std::make_unique<Share[]>(static_cast<size_t>(n_threads));
+  for (int i = 1; i < n_threads; ++i) threads_.emplace_back([this, i] { work(i); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -49,31 +59,37 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(int64_t count, int64_t piece, Body* body, const void* context) {
-  WN_CHECK(piece >= 1 && count / piece < (int64_t{1} << 31));
+  WN_CHECK(piece >= 1);
   WN_CHECK(n_done_.load(std::memory_order_relaxed) == loop_.n_pieces);  // no other loop runs
-  const uint64_t generation = generation_of(ticket_.load(std::memory_order_relaxed)) + 1;
+  piece = std::max(piece, (count + kPiecesMax - 1) / kPiecesMax);
+  const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
   const int64_t n_pieces = (count + piece - 1) / piece;
   loop_ = {count, piece, n_pieces, body, context};
   n_done_.store(0, std::memory_order_relaxed);
+  for (int i = 0; i < n_threads_; ++i) {
+    shares_[i].ticket.store(
+        make_ticket(generation, n_pieces * i / n_threads_, n_pieces * (i + 1) / n_threads_),
+        std::memory_order_release);
+  }
   bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
-    ticket_.store((generation << 32) + static_cast<uint64_t>(n_pieces), std::memory_order_release);
+    generation_.store(generation, std::memory_order_release);
     wakes = n_sleeping_ > 0;
   }
   if (wakes) start_.notify_all();
 
-  take_pieces(generation & 0xffffffffu);
+  take_pieces(0, generation);
   const auto is_done = [&] { return n_done_.load(std::memory_order_acquire) == n_pieces; };
   if (look_for(is_done)) return;
   std::unique_lock lock(mutex_);
   finish_.wait(lock, is_done);
 }
 
-void ThreadPool::work() {
-  uint64_t seen = 0;
+void ThreadPool::work(int self) {
+  uint32_t seen = 0;
   const auto is_called = [&] {
-    return generation_of(ticket_.load(std::memory_order_acquire)) != seen || stopping_;
+    return generation_.load(std::memory_order_acquire) != seen || stopping_;
   };
   while (true) {
     if (!look_for(is_called)) {
@@ -83,26 +99,48 @@ void ThreadPool::work() {
       --n_sleeping_;
     }
     if (stopping_) return;
-    seen = generation_of(ticket_.load(std::memory_order_acquire));
-    take_pieces(seen);
+    seen = generation_.load(std::memory_order_acquire);
+    take_pieces(self, seen);
   }
 }
 
-// A piece is taken by moving the ticket on, which fails if its loop is over: whoever holds a piece
-// may read loop_, because the loop cannot end before the piece is done.
-void ThreadPool::take_pieces(uint64_t generation) {
-  uint64_t ticket = ticket_.load(std::memory_order_acquire);
-  while (generation_of(ticket) == generation && pieces_left(ticket) > 0) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel)) continue;
-    const Loop loop = loop_;
-    const int64_t first = (loop.n_pieces - pieces_left(ticket)) * loop.piece;
-    loop.body(loop.context, first, std::min(first + loop.piece, loop.count));
-    if (n_done_.fetch_add(1, std::memory_order_acq_rel) + 1 == loop.n_pieces) {
-      { const std::lock_guard lock(mutex_); }  // the caller is asleep, or has not looked yet
-      finish_.notify_one();
+// Its own pieces in order, then those of the others.
+void ThreadPool::take_pieces(int self, uint32_t generation) {
+  int64_t n_taken = 0;
+  int64_t n_pieces = 0;
+  for (int i = 0; i < n_threads_; ++i) {
+    const int owner = (self + i) % n_threads_;
+    int64_t piece = 0;
+    while (take_piece(owner, owner != self, generation, piece)) {
+      const Loop loop = loop_;
+      const int64_t first = piece * loop.piece;
+      loop.body(loop.context, first, std::min(first + loop.piece, loop.count));
+      n_pieces = loop.n_pieces;
+      ++n_taken;
     }
-    ticket = ticket_.load(std::memory_order_acquire);
   }
+  if (n_taken == 0) return;
+  if (n_done_.fetch_add(n_taken, std::memory_order_acq_rel) + n_taken == n_pieces) {
+    { const std::lock_guard lock(mutex_); }  // the caller is asleep, or has not looked yet
+    finish_.notify_one();
+  }
+}
+
+// A piece is taken by changing its ticket, which fails if its loop is over: whoever holds a piece
+// may read loop_, because the loop cannot end before the piece is counted.
+bool ThreadPool::take_piece(int owner, bool from_end, uint32_t generation, int64_t& piece) {
+  std::atomic<uint64_t>& shared = shares_[owner].ticket;
+  uint64_t ticket = shared.load(std::memory_order_acquire);
+  while (generation_of(ticket) == generation && first_of(ticket) < end_of(ticket)) {
+    const int64_t first = first_of(ticket) + (from_end ? 0 : 1);
+    const int64_t end = end_of(ticket) - (from_end ? 1 : 0);
+    if (shared.compare_exchange_weak(ticket, make_ticket(generation, first, end),
+                                     std::memory_order_acq_rel)) {
+      piece = from_end ? end : first - 1;
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace widenet::kernels

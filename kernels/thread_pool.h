@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -22,10 +23,12 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  int n_threads() const { return static_cast<int>(threads_.size()) + 1; }
+  int n_threads() const { return n_threads_; }
 
   // Calls body(context, first, last) for consecutive pieces of [0, count), `piece` long each (the
-  // last may be shorter), on all threads, and returns when every piece is done.
+  // last may be shorter), on all threads, and returns when every piece is done.  Thread i begins
+  // with the i-th part of the range, so that rows stay in one core's cache from loop to loop, and
+  // then helps the others from their ends.
   using Body = void(const void* context, int64_t first, int64_t last);
   void run(int64_t count, int64_t piece, Body* body, const void* context);
 
@@ -37,10 +40,16 @@ class ThreadPool {
     Body* body = nullptr;
     const void* context = nullptr;
   };
+  // One thread's pieces that nobody has taken: the loop's generation, the first, and the end.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> ticket{0};
+  };
 
-  void work();
-  void take_pieces(uint64_t generation);
+  void work(int self);
+  void take_pieces(int self, uint32_t generation);
+  bool take_piece(int owner, bool from_end, uint32_t generation, int64_t& piece);
 
+  const int n_threads_;
   std::vector<std::thread> threads_;
   std::mutex mutex_;  // of falling asleep and waking
   std::condition_variable start_;
@@ -48,9 +57,10 @@ class ThreadPool {
   int n_sleeping_ = 0;  // guarded by mutex_
   std::atomic<bool> stopping_{false};
 
-  Loop loop_;                        // the one that runs now
-  std::atomic<uint64_t> ticket_{0};  // the loop's number in the upper half, its pieces left below
-  std::atomic<int64_t> n_done_{0};   // pieces
+  Loop loop_;  // the one that runs now
+  std::unique_ptr<Share[]> shares_;
+  std::atomic<uint32_t> generation_{0};  // the loop's number, set once its shares are
+  std::atomic<int64_t> n_done_{0};       // pieces
 };
 
 // body(first, last) over [0, count) in pieces of `piece`, on the stream's threads.  How the range

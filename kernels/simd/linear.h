@@ -10,7 +10,9 @@
 namespace widenet::kernels {
 namespace {
 
-constexpr int64_t kPanelRows = 8;
+constexpr int64_t kPanelRows = 8;                  // at least
+constexpr int64_t kPanelRowsMax = 32;              // tokens are read again for every panel
+constexpr int64_t kPanelBytes = int64_t{1} << 18;  // a panel stays in the second cache
 constexpr int64_t kFloatStep = kLanes;
 
 // sums[c][r] of R weight rows and C tokens, over k floats (a multiple of kFloatStep).
@@ -151,11 +153,15 @@ void decode_floats(const Weight& w, int64_t row, int64_t k, float* out) {
 void linear_part(
     const LinearCall& call, int64_t first, int64_t last, int64_t t_first, int64_t t_last) {
   const Weight& w = *call.weight;
-  const Scratch panel(kPanelRows * call.k * 4);
+  const int64_t n_fitting = kPanelBytes / (call.k * (call.is_bf16 ? 2 : 4));
+  const int64_t n_panel_rows =
+      at_most(at_least(n_fitting / kPanelRows * kPanelRows, kPanelRows), kPanelRowsMax);
+  const Scratch panel(n_panel_rows * call.k * 4);
   const Scratch row_scratch(call.k * 4);
-  for (int64_t row = first; row < last; row += kPanelRows) {
-    const int64_t n = at_most(kPanelRows, last - row);
-    for (int64_t r = 0; r < kPanelRows; ++r) {  // rows past the end repeat the last: not stored
+  for (int64_t row = first; row < last; row += n_panel_rows) {
+    const int64_t n = at_most(n_panel_rows, last - row);
+    const int64_t n_padded = round_up(n, kPanelRows);
+    for (int64_t r = 0; r < n_padded; ++r) {  // rows past the end repeat the last: not stored
       const int64_t source = row + at_most(r, n - 1);
 #ifdef WN_BF16_DOT
       if (call.is_bf16) {
@@ -167,13 +173,21 @@ void linear_part(
     }
     int64_t t = t_first;
     for (; t + kLinearTokens <= t_last; t += kLinearTokens) {
-      linear_block<4, kLinearTokens>(call, panel.floats(), 0, at_most(n, 4), t, row);
-      if (n > 4) linear_block<4, kLinearTokens>(call, panel.floats(), 4, n - 4, t, row + 4);
+      for (int64_t r = 0; r < n; r += 4) {
+        linear_block<4, kLinearTokens>(call, panel.floats(), r, n - r, t, row + r);
+      }
     }
-    if constexpr (kLinearTokens > 2) {
-      for (; t + 2 <= t_last; t += 2) linear_block<8, 2>(call, panel.floats(), 0, n, t, row);
+    for (int64_t r = 0; r < n; r += 8) {
+      int64_t rest = t;
+      if constexpr (kLinearTokens > 2) {
+        for (; rest + 2 <= t_last; rest += 2) {
+          linear_block<8, 2>(call, panel.floats(), r, n - r, rest, row + r);
+        }
+      }
+      for (; rest < t_last; ++rest) {
+        linear_block<8, 1>(call, panel.floats(), r, n - r, rest, row + r);
+      }
     }
-    for (; t < t_last; ++t) linear_block<8, 1>(call, panel.floats(), 0, n, t, row);
   }
 }
 
@@ -222,6 +236,8 @@ void linear_few(const LinearCall& call, int64_t n_tokens, int64_t first, int64_t
 }
 #endif
 
+constexpr int64_t kTokensWorthDecoding = 96;  // for each thread
+
 void linear(Stream& stream,
             Rows<const float> x,
             const Weight& weight,
@@ -262,27 +278,33 @@ void linear(Stream& stream,
     call.x_stride = x.stride;
   }
 
+  // With many tokens each thread takes some, whose rows then stay in its cache, and decodes the
+  // whole weight for them; with fewer each takes rows of the weight.
+  const int64_t n_threads = stream.pool == nullptr ? 1 : stream.pool->n_threads();
   const int64_t n_panels = (weight.n_rows + kPanelRows - 1) / kPanelRows;
-  if (n_panels >= 16 || x.count < 8) {
-    // Threads that write neighbouring columns of a row share its cache lines: 256 bytes at least.
-    // With few tokens a piece is read from memory, and in one stream where it is long.
-    const int64_t piece = x.count < 8 ? 2 * piece_for(kPanelRows * call.k)
-                                      : round_up(piece_for(kPanelRows * call.k * x.count), 8);
-    parallel_for(stream, n_panels, piece, [&](int64_t first, int64_t last) {
-      const int64_t last_row = at_most(last * kPanelRows, weight.n_rows);
-#ifdef WN_BF16_DOT
-      if (call.is_bf16 && x.count <= kReadTokens) {
-        return linear_few(call, x.count, first * kPanelRows, last_row);
-      }
-#endif
-      linear_part(call, first * kPanelRows, last_row, 0, x.count);
-    });
-  } else {
-    const int64_t piece = round_up(piece_for(weight.n_rows * call.k), kLinearTokens);
+  if (x.count >= kTokensWorthDecoding * n_threads || (n_panels < 16 && x.count >= 8)) {
+    const int64_t least = x.count < kTokensWorthDecoding * n_threads
+                              ? piece_for(weight.n_rows * call.k)
+                              : kTokensWorthDecoding;
+    const int64_t piece = round_up(at_least(x.count / (2 * n_threads), least), kLinearTokens);
     parallel_for(stream, x.count, piece, [&](int64_t first, int64_t last) {
       linear_part(call, 0, weight.n_rows, first, last);
     });
+    return;
   }
+  // Threads that write neighbouring columns of a row share its cache lines: 256 bytes at least.
+  // With few tokens a piece is read from memory, and in one stream where it is long.
+  const int64_t piece = x.count < 8 ? 2 * piece_for(kPanelRows * call.k)
+                                    : round_up(piece_for(kPanelRows * call.k * x.count), 8);
+  parallel_for(stream, n_panels, piece, [&](int64_t first, int64_t last) {
+    const int64_t last_row = at_most(last * kPanelRows, weight.n_rows);
+#ifdef WN_BF16_DOT
+    if (call.is_bf16 && x.count <= kReadTokens) {
+      return linear_few(call, x.count, first * kPanelRows, last_row);
+    }
+#endif
+    linear_part(call, first * kPanelRows, last_row, 0, x.count);
+  });
 }
 
 }  // namespace
