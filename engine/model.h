@@ -143,7 +143,8 @@ class Model {
   void feed_drafts(std::span<const Step> steps, const Call& call);
   Tensor<3> draft_streams(Tensor<3> streams, std::span<const TokenId> following);
 
-  // [a, b, c] seen as [a * b, c].
+  // [a, b, c] seen as [a, b * c], and as [a * b, c].
+  static Tensor<2> flat_rows(Tensor<3> x) { return {x.data(), x.dim(0), x.dim(1) * x.dim(2)}; }
   static Tensor<2> flat_heads(Tensor<3> x) { return {x.data(), x.dim(0) * x.dim(1), x.dim(2)}; }
 
   LayerState& layer_state(const Part& part, int64_t layer) const;

@@ -1,0 +1,154 @@
+// Compressed layers: the compressors' entries and index keys, and the indexer's choice.
+#include <algorithm>
+#include <cmath>
+
+#include "engine/model.h"
+#include "kernels/row_ops.h"
+
+namespace widenet::engine {
+
+// Projects the tokens for a compressor, and appends the entries (or index keys) that they complete.
+void Model::compress(
+    const CompressorWeights& w, int64_t layer, const Call& call, Tensor<2> x, bool is_for_index) {
+  const int64_t columns = w.values.n_rows;
+  const Tensor<2> values = buffers_.new_values.take(call.n_tokens(), columns);
+  const Tensor<2> gates = buffers_.new_gates.take(call.n_tokens(), columns);
+  plain_linear(x, w.values, /*round_output=*/false, values);
+  plain_linear(x, w.gates, /*round_output=*/false, gates);
+  for (const Part& part : call.parts) {
+    LayerState& state = part.state->layers[static_cast<size_t>(layer)];
+    kernels::add_position_embedding(stream_, part.of(gates), w.position_embedding,
+                                    config_.ratio(layer), part.first_position);
+    KvUndo::Layer* undo =
+        part.undo == nullptr ? nullptr : &part.undo->layers[static_cast<size_t>(layer)];
+    if (is_for_index) {
+      append_index_keys(complete_entries(w, layer, part, state.index_tail,
+                                         undo == nullptr ? nullptr : &undo->index_rows),
+                        state);
+    } else {
+      append_entries(
+          complete_entries(w, layer, part, state.tail, undo == nullptr ? nullptr : &undo->rows),
+          state);
+    }
+  }
+}
+
+// The entries that this part's tokens complete, normalised and rotated to their first token's
+// position, [n_new, width].  The tail keeps the projections that later entries need.
+Model::Tensor<2> Model::complete_entries(const CompressorWeights& w,
+                                         int64_t layer,
+                                         const Part& part,
+                                         CompressorTail& tail,
+                                         CompressorTail* undo) {
+  const int64_t ratio = config_.ratio(layer);
+  const int64_t columns = w.values.n_rows;
+  const auto width = static_cast<int64_t>(w.norm.size());
+  const int64_t n_kept = tail_rows(part.first_position, ratio);
+  const int64_t n_rows = n_kept + part.n_tokens;
+  const int64_t first_entry = part.first_position / ratio;
+  const int64_t next_position = part.first_position + part.n_tokens;
+  const int64_t n_entries = next_position / ratio - first_entry;
+
+  const Tensor<2> values = buffers_.values.take(n_rows, columns);
+  const Tensor<2> gates = buffers_.gates.take(n_rows, columns);
+  const auto join = [&](const std::vector<float>& kept, Buffer& fresh, Tensor<2> rows) {
+    WN_CHECK(static_cast<int64_t>(kept.size()) == n_kept * columns);
+    const Tensor<2> mine = part.of(fresh.take(part.first_row + part.n_tokens, columns));
+    std::copy(kept.begin(), kept.end(), rows.data());
+    std::copy_n(mine.data(), mine.size(), rows.data() + n_kept * columns);
+  };
+  join(tail.values, buffers_.new_values, values);
+  join(tail.gates, buffers_.new_gates, gates);
+  if (undo != nullptr) {
+    undo->values.assign(values.data(), values.data() + values.size());
+    undo->gates.assign(gates.data(), gates.data() + gates.size());
+  }
+
+  const Tensor<2> entries = buffers_.entries.take(n_entries, width);
+  if (n_entries > 0) {
+    const bool is_overlapping = config_.has_indexer(layer);
+    ops_.compress(stream_, {values, gates, ratio, is_overlapping, first_entry == 0}, entries);
+    if (is_native()) kernels::round_rows_to_bf16(stream_, entries);
+    rms_norm(entries, w.norm.data(), entries);
+    const RopeState& rope = ropes_[layer_rope(layer)];
+    const Tensor<3> table = buffers_.entry_table.take(n_entries, config_.rope_dim / 2, 2);
+    kernels::fill_rope_table(stream_, {rope.frequencies.data(), config_.rope_dim / 2},
+                             {first_entry * ratio, ratio}, table);
+    ops_.rope(stream_, table, {.inverse = false, .round_output = is_native()},
+              {entries.data(), n_entries, 1, width});
+  }
+
+  const int64_t first_kept = (n_rows - tail_rows(next_position, ratio)) * columns;
+  tail.values.assign(values.data() + first_kept, values.data() + n_rows * columns);
+  tail.gates.assign(gates.data() + first_kept, gates.data() + n_rows * columns);
+  return entries;
+}
+
+void Model::append_entries(Tensor<2> entries, LayerState& state) {
+  if (entries.dim(0) == 0) return;
+  const size_t n_before = state.entries.size();
+  state.entries.resize(n_before + static_cast<size_t>(entries.dim(0) * layouts_.rows.row_bytes()));
+  ops_.pack_kv_rows(stream_, entries, layouts_.rows, state.entries.data() + n_before);
+}
+
+void Model::append_index_keys(Tensor<2> keys, LayerState& state) {
+  if (keys.dim(0) == 0) return;
+  const size_t n_before = state.index_keys.size();
+  state.index_keys.resize(n_before +
+                          static_cast<size_t>(keys.dim(0) * layouts_.index_keys.row_bytes()));
+  if (is_native()) ops_.hadamard(stream_, keys);
+  ops_.pack_index_rows(stream_, keys, layouts_.index_keys, state.index_keys.data() + n_before);
+}
+
+// The indexer's queries of all tokens and the weights of its heads, unless no part needs scores.
+void Model::project_index_queries(
+    const IndexerWeights& w, int64_t layer, const Call& call, Tensor<2> x, LinearInput& query) {
+  const int64_t n_tokens = call.n_tokens();
+  const int64_t n_heads = config_.index_n_heads;
+  selected_.resize(static_cast<size_t>(n_tokens * config_.index_topk));
+  const int32_t n_keys = *std::max_element(n_selected_.begin(), n_selected_.end());
+  if (n_keys <= config_.index_topk) return;
+
+  const Tensor<3> q = buffers_.index_queries.take(n_tokens, n_heads, config_.index_head_dim);
+  linear(query, w.queries, buffers_.query_fp8, flat_rows(q));
+  ops_.rope(stream_, rope_table(layer), {.inverse = false, .round_output = is_native()}, q);
+  if (is_native()) ops_.hadamard(stream_, flat_heads(q));
+  index_packed_.resize(static_cast<size_t>(n_tokens * n_heads * layouts_.index_keys.row_bytes()));
+  ops_.pack_index_rows(stream_, flat_heads(q), layouts_.index_keys, index_packed_.data());
+
+  const Tensor<2> head_weights = buffers_.head_weights.take(n_tokens, n_heads);
+  plain_linear(x, w.head_weights, is_native(), head_weights);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(config_.index_head_dim * n_heads));
+  kernels::scale_rows(stream_, static_cast<float>(scale), is_native(), head_weights);
+}
+
+// The index_topk best visible entries of each token, by the lightning indexer.  Where everything
+// visible is selected anyway, nothing is scored.
+void Model::select_entries(const Part& part, const LayerState& state) {
+  const int64_t k = config_.index_topk;
+  const int64_t n_heads = config_.index_n_heads;
+  const int64_t n_keys = (part.first_position + part.n_tokens) / ModelConfig::kOverlappingRatio;
+  kernels::IndexScoreInputs in;
+  in.keys = state.index_keys.data();
+  in.layout = layouts_.index_keys;
+
+  // A few tokens at a time, so that the scores of a long past stay in bounds.
+  constexpr int64_t kScoresMax = int64_t{1} << 23;
+  const int64_t n_at_once =
+      std::clamp<int64_t>(kScoresMax / std::max<int64_t>(n_keys, 1), 1, part.n_tokens);
+  for (int64_t t = 0; t < part.n_tokens; t += n_at_once) {
+    const int64_t n = std::min(n_at_once, part.n_tokens - t);
+    const int64_t row = part.first_row + t;
+    const Tensor<2> scores = buffers_.scores.take(n, n_keys);
+    int32_t* n_visible = n_selected_.data() + row;
+    if (n_keys > k) {
+      in.queries = index_packed_.data() + row * n_heads * in.layout.row_bytes();
+      in.head_weights = buffers_.head_weights.take(row + n, n_heads).slice(row, n);
+      in.n_visible = n_visible;
+      ops_.index_scores(stream_, in, scores);
+    }
+    ops_.top_k(stream_, scores, n_visible, {selected_.data() + row * k, n, k}, n_visible);
+  }
+}
+
+}  // namespace widenet::engine
