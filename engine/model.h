@@ -148,6 +148,9 @@ class Model {
   static Tensor<2> flat_heads(Tensor<3> x) { return {x.data(), x.dim(0) * x.dim(1), x.dim(2)}; }
 
   LayerState& layer_state(const Part& part, int64_t layer) const;
+  int64_t first_known_position(const Part& part, int64_t layer) const {
+    return config_.is_mtp(layer) ? part.state->draft.ring_from : 0;
+  }
   void fill_rope_tables(const Call& call);
   Tensor<3> rope_table(int64_t layer) { return ropes_[layer_rope(layer)].table; }
   size_t layer_rope(int64_t layer) const { return config_.ratio(layer) == 0 ? 0 : 1; }

@@ -45,8 +45,10 @@ void Model::attend(
     kernels::AttentionInputs in;
     in.q = part.of(q);
     in.window = window;
-    in.first_position = part.first_position;
-    in.first_window_position = part.first_position + part.n_tokens - window.dim(0);
+    // Counted from the first row there is: attention takes a window to begin at position 0 at
+    // least.
+    in.first_position = part.first_position - first_known_position(part, layer);
+    in.first_window_position = in.first_position + part.n_tokens - window.dim(0);
     in.window_length = config_.window;
     in.layout = layouts_.rows;
     in.sinks = w.sinks;
@@ -99,8 +101,8 @@ void Model::make_rows(const AttentionWeights& w, int64_t layer, LinearInput& x) 
 // new ones, which also enter the ring.
 Model::Tensor<2> Model::window_rows(int64_t layer, const Part& part) {
   const bool is_draft = config_.is_mtp(layer);
-  const int64_t ring_from = is_draft ? part.state->draft.ring_from : 0;
-  const int64_t n_past = std::min(part.first_position - ring_from, config_.window - 1);
+  const int64_t n_past =
+      std::min(part.first_position - first_known_position(part, layer), config_.window - 1);
   const int64_t row_bytes = layouts_.rows.row_bytes();
   const Tensor<2> all = buffers_.window.take(n_past + part.n_tokens, config_.head_dim);
   const Tensor<2> fresh =

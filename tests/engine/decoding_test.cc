@@ -105,6 +105,21 @@ TEST_F(DecodingTest, GuessesChangeNoToken) {
   EXPECT_GT(n_guessed, n_right);
 }
 
+// Where a timeline resumes, the MTP block may know nothing of what is before, and soon guesses.
+TEST_F(DecodingTest, GuessesBeginInTheMiddleOfATimeline) {
+  const auto session = engine_->make_session();
+  std::vector<TokenId> timeline = repetitive_tokens(1000);
+  session->sync(timeline);
+  for (const int64_t n_more : {1, 2, 9, 140}) {
+    timeline.resize(768);
+    for (const TokenId token : random_tokens(n_more)) timeline.push_back(token);
+    ASSERT_EQ(session->sync(timeline).reused, 768);
+    Engine::Draft draft{session.get(), 9, 3, {}};
+    engine_->draft({&draft, 1});
+    EXPECT_EQ(draft.tokens.size(), 3u);
+  }
+}
+
 TEST(DraftLengthTest, StopsWhenGuessesAreWrongAndAsksAgainLater) {
   DraftLength length;
   EXPECT_GT(length.next(1), 0);
