@@ -68,55 +68,62 @@ View<const float, 2> Model::forward(std::span<const Step> steps) {
         stream_, weights_.embedding, call.tokens.data(),
         {streams_.data() + j * config_.dim, n_tokens, config_.dim, config_.hc_mult * config_.dim});
   }
-  for (int64_t layer = 0; layer < config_.n_layers; ++layer) {
-    const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
-    attention_layer(w, layer, call);
-    moe_layer(w, call);
-  }
+  run_layers(weights_.layers, 0, call);
   for (const Part& part : call.parts) part.state->n_tokens += part.n_tokens;
   const Tensor<2> logits = wanted_logits(steps, call);
   if (weights_.mtp.has_value()) feed_drafts(steps, call);
   return logits;
 }
 
-// streams = mix(streams, attention(norm(mixed streams)))
-void Model::attention_layer(const LayerWeights& w, int64_t layer, const Call& call) {
-  const Tensor<2> x = collapse(w.attention_mixer, w.attention_norm, call.n_tokens());
-  const Tensor<2> z = buffers_.sublayer.take(call.n_tokens(), config_.dim);
-  attend(w.attention, layer, call, x, z);
-  expand(z);
+// Twice a layer: streams = mix(streams, sublayer(norm(mixed streams))).
+void Model::run_layers(std::span<const LayerWeights> layers, int64_t first, const Call& call) {
+  const int64_t n_tokens = call.n_tokens();
+  const Tensor<2> z = buffers_.sublayer.take(n_tokens, config_.dim);
+  mix({nullptr, 0, config_.dim}, &layers[0].attention_mixer, layers[0].attention_norm.data());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const LayerWeights& w = layers[i];
+    const LayerWeights* next = i + 1 < layers.size() ? &layers[i + 1] : nullptr;
+    attend(w.attention, first + static_cast<int64_t>(i), call, x_, z);
+    mix(z, &w.ffn_mixer, w.ffn_norm.data());
+    run_experts(w.ffn, call, x_, z);
+    mix(z, next == nullptr ? nullptr : &next->attention_mixer,
+        next == nullptr ? nullptr : next->attention_norm.data());
+  }
 }
 
-// streams = mix(streams, experts(norm(mixed streams)))
-void Model::moe_layer(const LayerWeights& w, const Call& call) {
-  const Tensor<2> x = collapse(w.ffn_mixer, w.ffn_norm, call.n_tokens());
-  const Tensor<2> z = buffers_.sublayer.take(call.n_tokens(), config_.dim);
-  run_experts(w.ffn, call, x, z);
-  expand(z);
-}
-
-Model::Tensor<2> Model::collapse(const MixerWeights& mixer,
-                                 const std::vector<float>& norm,
-                                 int64_t n_tokens) {
+// A few tokens at a time: between two sublayers their streams, which are most of what a chunk has
+// in memory, come from beyond the second cache once.
+void Model::mix(Tensor<2> z, const MixerWeights* next, const float* norm) {
+  const int64_t n_tokens = streams_.dim(0);
   const int64_t n_streams = config_.hc_mult;
-  const Tensor<2> projected = buffers_.projected.take(n_tokens, mixer.projection.n_rows);
+  constexpr int64_t kStreamBytes = 384 << 10;  // of each thread
+  const int64_t n_threads = stream_.pool == nullptr ? 1 : stream_.pool->n_threads();
+  const int64_t row_bytes = n_streams * config_.dim * static_cast<int64_t>(sizeof(float));
+  const int64_t n_at_once = n_threads * std::max<int64_t>(kStreamBytes / row_bytes, 16);
   pre_ = buffers_.pre.take(n_tokens, n_streams);
   post_ = buffers_.post.take(n_tokens, n_streams);
   comb_ = buffers_.comb.take(n_tokens, n_streams, n_streams);
-  ops_.hc_project(stream_, flat_rows(streams_), mixer.projection,
-                  static_cast<float>(config_.norm_eps), projected);
+  x_ = buffers_.x.take(n_tokens, config_.dim);
   const kernels::HcMixOptions options{n_streams, config_.hc_sinkhorn_iters,
                                       static_cast<float>(config_.hc_eps)};
-  ops_.hc_mixes(stream_, projected, mixer.base, mixer.scale, options, {pre_, post_, comb_});
-
-  const Tensor<2> x = buffers_.x.take(n_tokens, config_.dim);
-  ops_.hc_collapse(stream_, streams_, pre_, is_native(), x);
-  rms_norm(x, norm.data(), x);
-  return x;
-}
-
-void Model::expand(Tensor<2> z) {
-  ops_.hc_expand(stream_, z, post_, comb_, is_native(), streams_);
+  for (int64_t t = 0; t < n_tokens; t += n_at_once) {
+    const int64_t n = std::min(n_at_once, n_tokens - t);
+    const Tensor<3> streams = streams_.slice(t, n);
+    const Tensor<2> pre = pre_.slice(t, n);
+    const Tensor<2> post = post_.slice(t, n);
+    const Tensor<3> comb = comb_.slice(t, n);
+    if (z.data() != nullptr) {
+      ops_.hc_expand(stream_, z.slice(t, n), post, comb, is_native(), streams);
+    }
+    if (next == nullptr) continue;
+    const Tensor<2> projected = buffers_.projected.take(n, next->projection.n_rows);
+    ops_.hc_project(stream_, flat_rows(streams), next->projection,
+                    static_cast<float>(config_.norm_eps), projected);
+    ops_.hc_mixes(stream_, projected, next->base, next->scale, options, {pre, post, comb});
+    const Tensor<2> x = x_.slice(t, n);
+    ops_.hc_collapse(stream_, streams, pre, is_native(), x);
+    rms_norm(x, norm, x);
+  }
 }
 
 Model::Tensor<2> Model::logits_of(View<const float, 3> streams,
@@ -175,16 +182,20 @@ void Model::fill_rope_tables(const Call& call) {
 
 // A linear layer that may be quantised: then, in native numerics, so are its inputs.
 void Model::linear(LinearInput& x, const Weight& w, Buffer& fp8, Rows<float> out) {
-  if (!is_native() || !w.is_quantised()) {
+  round_input(x, w, fp8);
+  if (is_native() && w.is_quantised()) {
+    plain_linear(x.rounded, w, /*round_output=*/true, out);
+  } else {
     plain_linear(x.plain, w, is_native(), out);
-    return;
   }
-  if (!x.is_rounded) {
-    x.rounded = fp8.take(x.plain.count, x.plain.dim);
-    ops_.quantise_activations(stream_, x.plain, x.rounded);
-    x.is_rounded = true;
-  }
-  plain_linear(x.rounded, w, /*round_output=*/true, out);
+}
+
+// Makes the FP8 copy that this weight wants, if it wants one.
+void Model::round_input(LinearInput& x, const Weight& w, Buffer& fp8) {
+  if (!is_native() || !w.is_quantised() || x.is_rounded) return;
+  x.rounded = fp8.take(x.plain.count, x.plain.dim);
+  ops_.quantise_activations(stream_, x.plain, x.rounded);
+  x.is_rounded = true;
 }
 
 void Model::plain_linear(Rows<const float> x, const Weight& w, bool round_output, Rows<float> out) {

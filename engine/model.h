@@ -106,12 +106,12 @@ class Model {
     bool is_rounded = false;
   };
 
-  void attention_layer(const LayerWeights& w, int64_t layer, const Call& call);
-  void moe_layer(const LayerWeights& w, const Call& call);
+  // `layers` are numbered from `first` on.
+  void run_layers(std::span<const LayerWeights> layers, int64_t first, const Call& call);
 
-  // y = norm(pre . streams), and the mixing numbers that expand() needs afterwards.
-  Tensor<2> collapse(const MixerWeights& mixer, const std::vector<float>& norm, int64_t n_tokens);
-  void expand(Tensor<2> z);
+  // streams = post z + comb streams, if there is a z; and, if a sublayer follows, its input
+  // x_ = norm(pre . streams) with the numbers that the next call mixes by.
+  void mix(Tensor<2> z, const MixerWeights* next, const float* norm);
 
   void attend(
       const AttentionWeights& w, int64_t layer, const Call& call, Tensor<2> x, Tensor<2> out);
@@ -120,9 +120,14 @@ class Model {
   Tensor<2> window_rows(int64_t layer, const Part& part);
   void compress(
       const CompressorWeights& w, int64_t layer, const Call& call, Tensor<2> x, bool is_for_index);
+  struct Pooled {  // projections of consecutive tokens, position embeddings added to the gates
+    Tensor<2> values;
+    Tensor<2> gates;
+  };
   Tensor<2> complete_entries(const CompressorWeights& w,
                              int64_t layer,
                              const Part& part,
+                             const Pooled& rows,
                              CompressorTail& tail,
                              CompressorTail* undo);
   void append_entries(Tensor<2> entries, LayerState& state);
@@ -132,7 +137,15 @@ class Model {
   void select_entries(const Part& part, const LayerState& state);
   void project_output(const AttentionWeights& w, Tensor<3> heads, Tensor<2> out);
 
+  // The (token, expert) pairs of a call, by expert: those of expert e from first[e] on.
+  struct ExpertRows {
+    std::vector<int64_t> first;  // [n_experts + 1]
+    std::vector<int32_t> tokens;
+    std::vector<float> weights;
+  };
+
   void run_experts(const MoeWeights& w, const Call& call, Tensor<2> x, Tensor<2> out);
+  ExpertRows rows_by_expert(std::span<const int32_t> experts, Tensor<2> weights) const;
   void run_expert(const ExpertWeights& w, LinearInput& x, const float* row_weights, Tensor<2> out);
 
   Tensor<2> logits_of(kernels::View<const float, 3> streams,
@@ -158,6 +171,7 @@ class Model {
   // Rounds where the official numerics do: to BF16 in native, not at all in exact.
   bool is_native() const { return options_.numerics == Numerics::native; }
   void linear(LinearInput& x, const kernels::Weight& w, Buffer& fp8, kernels::Rows<float> out);
+  void round_input(LinearInput& x, const kernels::Weight& w, Buffer& fp8);
   void plain_linear(kernels::Rows<const float> x,
                     const kernels::Weight& w,
                     bool round_output,
@@ -182,15 +196,16 @@ class Model {
   Tensor<2> pre_;                    // [n_tokens, hc_mult]
   Tensor<2> post_;                   // [n_tokens, hc_mult]
   Tensor<3> comb_;                   // [n_tokens, hc_mult, hc_mult]
+  Tensor<2> x_;                      // [n_tokens, dim], a sublayer's input
   std::vector<int32_t> selected_;    // [n_tokens, index_topk]
   std::vector<int32_t> n_selected_;  // [n_tokens]
 
   struct {
     Buffer streams, wanted_streams, past_streams, draft_streams, embedded, embedded_fp8, fresh_rows,
-        new_values, new_gates, projected, pre, post, comb, x, x_fp8, sublayer, query, query_fp8,
-        heads, window, values, gates, entries, entry_table, index_queries, head_weights, scores,
-        queries, low_rank, low_rank_fp8, router_logits, expert_weights, expert_in, expert_in_fp8,
-        gate, gate_fp8, up, expert_out, logits;
+        projected, pre, post, comb, x, x_fp8, sublayer, query, query_fp8, heads, window, values,
+        gates, entries, entry_table, index_queries, head_weights, scores, queries, low_rank,
+        low_rank_fp8, router_logits, expert_weights, expert_in, gate, gate_fp8, up, expert_out,
+        logits;
   } buffers_;
   std::vector<uint8_t> packed_;        // rows on their way into the states
   std::vector<uint8_t> index_packed_;  // index queries

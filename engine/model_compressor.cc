@@ -11,54 +11,57 @@ namespace widenet::engine {
 void Model::compress(
     const CompressorWeights& w, int64_t layer, const Call& call, Tensor<2> x, bool is_for_index) {
   const int64_t columns = w.values.n_rows;
-  const Tensor<2> values = buffers_.new_values.take(call.n_tokens(), columns);
-  const Tensor<2> gates = buffers_.new_gates.take(call.n_tokens(), columns);
-  plain_linear(x, w.values, /*round_output=*/false, values);
-  plain_linear(x, w.gates, /*round_output=*/false, gates);
+  const int64_t ratio = config_.ratio(layer);
+  // A part's tail is put before its rows, over rows of parts that are done.
+  const int64_t room = 2 * ratio;
+  const int64_t n_tokens = call.n_tokens();
+  const Tensor<2> values = buffers_.values.take(room + n_tokens, columns);
+  const Tensor<2> gates = buffers_.gates.take(room + n_tokens, columns);
+  plain_linear(x, w.values, /*round_output=*/false, values.slice(room, n_tokens));
+  plain_linear(x, w.gates, /*round_output=*/false, gates.slice(room, n_tokens));
   for (const Part& part : call.parts) {
     LayerState& state = part.state->layers[static_cast<size_t>(layer)];
-    kernels::add_position_embedding(stream_, part.of(gates), w.position_embedding,
-                                    config_.ratio(layer), part.first_position);
+    kernels::add_position_embedding(stream_, gates.slice(room + part.first_row, part.n_tokens),
+                                    w.position_embedding, ratio, part.first_position);
     KvUndo::Layer* undo =
         part.undo == nullptr ? nullptr : &part.undo->layers[static_cast<size_t>(layer)];
+    const int64_t n_kept = tail_rows(part.first_position, ratio);
+    const int64_t first_row = room + part.first_row - n_kept;
+    const Pooled pooled{values.slice(first_row, n_kept + part.n_tokens),
+                        gates.slice(first_row, n_kept + part.n_tokens)};
     if (is_for_index) {
-      append_index_keys(complete_entries(w, layer, part, state.index_tail,
+      append_index_keys(complete_entries(w, layer, part, pooled, state.index_tail,
                                          undo == nullptr ? nullptr : &undo->index_rows),
                         state);
     } else {
-      append_entries(
-          complete_entries(w, layer, part, state.tail, undo == nullptr ? nullptr : &undo->rows),
-          state);
+      append_entries(complete_entries(w, layer, part, pooled, state.tail,
+                                      undo == nullptr ? nullptr : &undo->rows),
+                     state);
     }
   }
 }
 
 // The entries that this part's tokens complete, normalised and rotated to their first token's
-// position, [n_new, width].  The tail keeps the projections that later entries need.
+// position, [n_new, width].  `rows` have room for the tail before those of the part's tokens; the
+// tail then keeps the projections that later entries need.
 Model::Tensor<2> Model::complete_entries(const CompressorWeights& w,
                                          int64_t layer,
                                          const Part& part,
+                                         const Pooled& rows,
                                          CompressorTail& tail,
                                          CompressorTail* undo) {
   const int64_t ratio = config_.ratio(layer);
   const int64_t columns = w.values.n_rows;
   const auto width = static_cast<int64_t>(w.norm.size());
-  const int64_t n_kept = tail_rows(part.first_position, ratio);
-  const int64_t n_rows = n_kept + part.n_tokens;
+  const int64_t n_rows = rows.values.dim(0);
   const int64_t first_entry = part.first_position / ratio;
   const int64_t next_position = part.first_position + part.n_tokens;
   const int64_t n_entries = next_position / ratio - first_entry;
 
-  const Tensor<2> values = buffers_.values.take(n_rows, columns);
-  const Tensor<2> gates = buffers_.gates.take(n_rows, columns);
-  const auto join = [&](const std::vector<float>& kept, Buffer& fresh, Tensor<2> rows) {
-    WN_CHECK(static_cast<int64_t>(kept.size()) == n_kept * columns);
-    const Tensor<2> mine = part.of(fresh.take(part.first_row + part.n_tokens, columns));
-    std::copy(kept.begin(), kept.end(), rows.data());
-    std::copy_n(mine.data(), mine.size(), rows.data() + n_kept * columns);
-  };
-  join(tail.values, buffers_.new_values, values);
-  join(tail.gates, buffers_.new_gates, gates);
+  const auto& [values, gates] = rows;
+  WN_CHECK(static_cast<int64_t>(tail.values.size()) == (n_rows - part.n_tokens) * columns);
+  std::copy(tail.values.begin(), tail.values.end(), values.data());
+  std::copy(tail.gates.begin(), tail.gates.end(), gates.data());
   if (undo != nullptr) {
     undo->values.assign(values.data(), values.data() + values.size());
     undo->gates.assign(gates.data(), gates.data() + gates.size());
@@ -132,8 +135,8 @@ void Model::select_entries(const Part& part, const LayerState& state) {
   in.keys = state.index_keys.data();
   in.layout = layouts_.index_keys;
 
-  // A few tokens at a time, so that the scores of a long past stay in bounds.
-  constexpr int64_t kScoresMax = int64_t{1} << 23;
+  // A few tokens at a time, so that their scores stay in the last cache.
+  constexpr int64_t kScoresMax = int64_t{1} << 20;
   const int64_t n_at_once =
       std::clamp<int64_t>(kScoresMax / std::max<int64_t>(n_keys, 1), 1, part.n_tokens);
   for (int64_t t = 0; t < part.n_tokens; t += n_at_once) {

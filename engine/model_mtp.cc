@@ -48,8 +48,8 @@ void Model::feed_drafts(std::span<const Step> steps, const Call& call) {
   fill_rope_tables(rows);
   streams_ =
       draft_streams({past.data(), rows.n_tokens(), config_.hc_mult, config_.dim}, rows.tokens);
-  LinearInput x{
-      collapse(mtp.layer.attention_mixer, mtp.layer.attention_norm, rows.n_tokens()), {}, false};
+  mix({nullptr, 0, config_.dim}, &mtp.layer.attention_mixer, mtp.layer.attention_norm.data());
+  LinearInput x{x_, {}, false};
   make_rows(mtp.layer.attention, config_.n_layers, x);
   for (const Part& part : rows.parts) window_rows(config_.n_layers, part);
 }
@@ -108,8 +108,7 @@ void Model::draft(std::span<Draft> drafts) {
     fill_rope_tables(call);
     streams_ =
         draft_streams({past.data(), call.n_tokens(), config_.hc_mult, config_.dim}, call.tokens);
-    attention_layer(mtp.layer, config_.n_layers, call);
-    moe_layer(mtp.layer, call);
+    run_layers({&mtp.layer, 1}, config_.n_layers, call);
     const Tensor<2> logits = logits_of(streams_, mtp.head_mixer, mtp.norm);
     for (size_t i = 0; i < those.size(); ++i) {
       const auto row = static_cast<int64_t>(i);

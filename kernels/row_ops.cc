@@ -29,11 +29,20 @@ void gather_rows(Stream& stream, Rows<const float> x, const int32_t* ids, Rows<f
   for_each_row(stream, out.count, x.dim, [&](int64_t i) { std::copy_n(x[ids[i]], x.dim, out[i]); });
 }
 
-void add_rows_at(Stream& stream, Rows<const float> x, const int32_t* ids, Rows<float> out) {
-  for_each_row(stream, x.count, x.dim, [&](int64_t i) {
-    const float* source = x[i];
-    float* target = out[ids[i]];
-    for (int64_t c = 0; c < x.dim; ++c) target[c] += source[c];
+void sum_rows(Stream& stream,
+              Rows<const float> x,
+              const int32_t* ids,
+              int64_t n,
+              bool round_output,
+              Rows<float> out) {
+  for_each_row(stream, out.count, n * out.dim, [&](int64_t t) {
+    float* sum = out[t];
+    std::fill_n(sum, out.dim, 0.0f);
+    for (int64_t i = 0; i < n; ++i) {
+      const float* row = x[ids[t * n + i]];
+      for (int64_t c = 0; c < out.dim; ++c) sum[c] += row[c];
+    }
+    for (int64_t c = 0; c < out.dim && round_output; ++c) sum[c] = round_to_bf16(sum[c]);
   });
 }
 

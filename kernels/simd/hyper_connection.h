@@ -80,7 +80,7 @@ void hc_mixes(Stream& stream,
   float* post = out.post.data();
   float* comb = out.comb.data();
   const int64_t n_groups = (projected.count + kLanes - 1) / kLanes;
-  parallel_for(stream, n_groups, 16, [&](int64_t first, int64_t last) {
+  parallel_for(stream, n_groups, 2, [&](int64_t first, int64_t last) {
     F c[kStreamsMax * kStreamsMax];
     for (int64_t t = first * kLanes; t < at_most(last * kLanes, projected.count); t += kLanes) {
       const int64_t n_here = at_most(kLanes, projected.count - t);

@@ -156,12 +156,19 @@ void linear_part(
   const int64_t n_fitting = kPanelBytes / (call.k * (call.is_bf16 ? 2 : 4));
   const int64_t n_panel_rows =
       at_most(at_least(n_fitting / kPanelRows * kPanelRows, kPanelRows), kPanelRowsMax);
-  const Scratch panel(n_panel_rows * call.k * 4);
+  // Floats without padding are multiplied where they lie.
+  const bool is_in_place = !call.is_bf16 && w.format == WeightFormat::f32 && w.n_cols == call.k &&
+                           (last - first) % kPanelRows == 0;
+  const Scratch panel(is_in_place ? 0 : n_panel_rows * call.k * 4);
   const Scratch row_scratch(call.k * 4);
   for (int64_t row = first; row < last; row += n_panel_rows) {
     const int64_t n = at_most(n_panel_rows, last - row);
     const int64_t n_padded = round_up(n, kPanelRows);
-    for (int64_t r = 0; r < n_padded; ++r) {  // rows past the end repeat the last: not stored
+    const float* rows = is_in_place
+                            ? static_cast<const float*>(w.data) + (w.first_row + row) * w.n_cols
+                            : panel.floats();
+    for (int64_t r = 0; r < n_padded && !is_in_place;
+         ++r) {  // rows past the end repeat the last: not stored
       const int64_t source = row + at_most(r, n - 1);
 #ifdef WN_BF16_DOT
       if (call.is_bf16) {
@@ -174,18 +181,18 @@ void linear_part(
     int64_t t = t_first;
     for (; t + kLinearTokens <= t_last; t += kLinearTokens) {
       for (int64_t r = 0; r < n; r += 4) {
-        linear_block<4, kLinearTokens>(call, panel.floats(), r, n - r, t, row + r);
+        linear_block<4, kLinearTokens>(call, rows, r, n - r, t, row + r);
       }
     }
     for (int64_t r = 0; r < n; r += 8) {
       int64_t rest = t;
       if constexpr (kLinearTokens > 2) {
         for (; rest + 2 <= t_last; rest += 2) {
-          linear_block<8, 2>(call, panel.floats(), r, n - r, rest, row + r);
+          linear_block<8, 2>(call, rows, r, n - r, rest, row + r);
         }
       }
       for (; rest < t_last; ++rest) {
-        linear_block<8, 1>(call, panel.floats(), r, n - r, rest, row + r);
+        linear_block<8, 1>(call, rows, r, n - r, rest, row + r);
       }
     }
   }
