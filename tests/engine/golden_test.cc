@@ -32,6 +32,10 @@ std::vector<TokenId> golden_tokens(const char* name = "tokens") {
 std::vector<float> golden_logits(const char* file_name, const char* name) {
   const Checkpoint file = Checkpoint::open_file(kGolden / file_name);
   const TensorView& tensor = file.get(name);
+  if (tensor.dtype == DType::f16) {
+    const auto* values = tensor.data<_Float16>();
+    return {values, values + tensor.n_elements()};
+  }
   const auto* values = tensor.data<float>();
   return {values, values + tensor.n_elements()};
 }
