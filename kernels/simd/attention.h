@@ -58,6 +58,20 @@ WN_INLINE void attention_logits(const T* q,
         unrolled<H>([&](auto h) WN_ALWAYS { sums[h][i] = P::added(sums[h][i], query[h], key); });
       });
     }
+#ifdef WN_BF16_DOT
+    if constexpr (H == 4) {
+      F quarters[4];
+      unrolled<4>([&](auto h) WN_ALWAYS {
+        quarters[h] = quarter_sums(sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
+      });
+      const F all =
+          mul(folded_quarters(quarters[0], quarters[1], quarters[2], quarters[3]), splat(scale));
+      unrolled<4>([&](auto h) WN_ALWAYS {
+        _mm_storeu_ps(logits + h * logits_stride + n, quarter<h>(all));
+      });
+      continue;
+    }
+#endif
     unrolled<H>([&](auto h) WN_ALWAYS {  // logits have room for a multiple of 4
       const __m128 four = sums_of_four(sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
       _mm_storeu_ps(logits + h * logits_stride + n, _mm_mul_ps(four, _mm_set1_ps(scale)));

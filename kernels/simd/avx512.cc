@@ -134,17 +134,31 @@ WN_INLINE float largest_lane(F v) {
   return _mm512_reduce_max_ps(v);
 }
 
-// The lanes' sums of four vectors, always added in the same order.
-WN_INLINE __m128 sums_of_four(F a, F b, F c, F d) {
+// The lanes' sums of four vectors, always added in the same order: first within each quarter ...
+WN_INLINE F quarter_sums(F a, F b, F c, F d) {
   const F ab = add(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
   const F cd = add(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
   const __m512d ab_pairs = _mm512_castps_pd(ab);
   const __m512d cd_pairs = _mm512_castps_pd(cd);
-  const F all = add(_mm512_castpd_ps(_mm512_unpacklo_pd(ab_pairs, cd_pairs)),
-                    _mm512_castpd_ps(_mm512_unpackhi_pd(ab_pairs, cd_pairs)));
+  return add(_mm512_castpd_ps(_mm512_unpacklo_pd(ab_pairs, cd_pairs)),
+             _mm512_castpd_ps(_mm512_unpackhi_pd(ab_pairs, cd_pairs)));
+}
+// ... then the first quarter to the second, the third to the fourth, and both.
+WN_INLINE __m128 sums_of_four(F a, F b, F c, F d) {
+  const F all = quarter_sums(a, b, c, d);
   const __m128 low = _mm_add_ps(_mm512_castps512_ps128(all), _mm512_extractf32x4_ps(all, 1));
   const __m128 high = _mm_add_ps(_mm512_extractf32x4_ps(all, 2), _mm512_extractf32x4_ps(all, 3));
   return _mm_add_ps(low, high);
+}
+// The same for four times four vectors at once: those of `a` in the first quarter of the result.
+WN_INLINE F folded_quarters(F a, F b, F c, F d) {
+  const F ab = add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  const F cd = add(_mm512_shuffle_f32x4(c, d, 0x88), _mm512_shuffle_f32x4(c, d, 0xdd));
+  return add(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+}
+template <int i>
+WN_INLINE __m128 quarter(F v) {
+  return _mm512_extractf32x4_ps(v, i);
 }
 
 // --- BF16 panels: what linear multiplies when both sides are BF16 numbers ---

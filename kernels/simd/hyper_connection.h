@@ -149,8 +149,11 @@ void hc_expand(Stream& stream,
       for (int64_t i = 0; i < dim; i += kLanes) {
         F before[kStreams];
         unrolled<kStreams>([&](auto j) WN_ALWAYS {
-          before[j] = load_first(streams + (t * kStreams + j) * dim + i, dim - i);
+          const float* from = streams + (t * kStreams + j) * dim + i;
+          __builtin_prefetch(from + kStreams * dim, 1);  // the next token: too few for the hardware
+          before[j] = load_first(from, dim - i);
         });
+        __builtin_prefetch(added + (t + 1) * dim + i);
         const F addend = load_first(added + t * dim + i, dim - i);
         unrolled<kStreams>([&](auto k) WN_ALWAYS {
           F sum = mul(posts[k], addend);

@@ -83,23 +83,46 @@ WN_INLINE __m128 round_four_to_bf16(__m128 v) {
   return _mm_castsi128_ps(_mm_and_si128(sum, _mm_set1_epi32(-0x10000)));
 }
 
+// Stores the first n of four sums.
+WN_INLINE void store_four(__m128 four, int64_t n, float* to) {
+  if (n >= 4) {
+    _mm_storeu_ps(to, four);
+  } else {
+    alignas(16) float results[4];
+    _mm_store_ps(results, four);
+    for (int64_t j = 0; j < n; ++j) to[j] = results[j];
+  }
+}
+
 // Folds and stores the sums of C tokens with R rows (a multiple of 4), the first n of which exist.
 template <int R, int C>
 WN_INLINE void store_sums(
     const F (&sums)[C][R], int64_t n, bool round_output, float* out, int64_t out_stride) {
-  unrolled<C*(R / 4)>([&](auto i) WN_ALWAYS {
-    constexpr int c = i / (R / 4);
-    constexpr int r = i % (R / 4) * 4;
+  constexpr int kFours = C * (R / 4);
+  constexpr int kFolded = kLanes == 16 ? kFours / 4 * 4 : 0;  // as many as fill whole vectors
+#ifdef WN_BF16_DOT
+  unrolled<kFolded / 4>([&](auto group) WN_ALWAYS {
+    F quarters[4];
+    unrolled<4>([&](auto i) WN_ALWAYS {
+      constexpr int c = (4 * group + i) / (R / 4);
+      constexpr int r = (4 * group + i) % (R / 4) * 4;
+      quarters[i] = quarter_sums(sums[c][r], sums[c][r + 1], sums[c][r + 2], sums[c][r + 3]);
+    });
+    F all = folded_quarters(quarters[0], quarters[1], quarters[2], quarters[3]);
+    if (round_output) all = round_bf16(all);
+    unrolled<4>([&](auto i) WN_ALWAYS {
+      constexpr int c = (4 * group + i) / (R / 4);
+      constexpr int r = (4 * group + i) % (R / 4) * 4;
+      store_four(quarter<i>(all), n - r, out + c * out_stride + r);
+    });
+  });
+#endif
+  unrolled<kFours - kFolded>([&](auto i) WN_ALWAYS {
+    constexpr int c = (kFolded + i) / (R / 4);
+    constexpr int r = (kFolded + i) % (R / 4) * 4;
     __m128 four = sums_of_four(sums[c][r], sums[c][r + 1], sums[c][r + 2], sums[c][r + 3]);
     if (round_output) four = round_four_to_bf16(four);
-    float* to = out + c * out_stride + r;
-    if (r + 4 <= n) {
-      _mm_storeu_ps(to, four);
-    } else {
-      alignas(16) float results[4];
-      _mm_store_ps(results, four);
-      for (int64_t j = 0; r + j < n; ++j) to[j] = results[j];
-    }
+    store_four(four, n - r, out + c * out_stride + r);
   });
 }
 
