@@ -99,7 +99,7 @@ Measured measure_decode(engine::Engine& engine, int64_t n_tokens, int repeats) {
   return measured;
 }
 
-// The same message answered with guesses of the MTP block and without, in turns; seconds are
+// The same message answered with guesses of the draft head and without, in turns; seconds are
 // medians.
 struct GuessingMeasured {
   int64_t n_generated = 0;
@@ -271,7 +271,7 @@ void add_bench_command(CLI::App& app) {
         ->capture_default_str();
     if (is_decode) {
       part->add_option("--prompt-file", options->prompt_file,
-                       "A message to answer, with guesses of the MTP block and without");
+                       "A message to answer, with guesses of the draft head and without");
     }
     part->add_flag("--json", options->json, "Print JSON instead of a table");
     add_model_options(*part, options->model);

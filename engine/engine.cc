@@ -71,6 +71,7 @@ class LoadedEngine final : public Engine {
         config_(load_model_config(directory_)),
         checkpoint_(Checkpoint::open(directory_)),
         pool_(choose_threads(options.threads)) {
+    drop_missing_dspark(checkpoint_, config_);
     validate_inventory(config_, checkpoint_);
     check_runnable(config_, numerics_);
     weights_ = resolve_weights(config_, checkpoint_);
@@ -119,7 +120,9 @@ class LoadedEngine final : public Engine {
     }
   }
 
-  bool can_draft() const override { return weights_.mtp.has_value(); }
+  bool can_draft() const override {
+    return weights_.mtp.has_value() || weights_.dspark.has_value();
+  }
 
   void draft(std::span<Draft> drafts) override {
     std::vector<Model::Draft> wanted;

@@ -75,16 +75,16 @@ class Engine {
   // pass.  What a session gets does not depend on its company, bit for bit.
   virtual void advance(std::span<Session* const> sessions) = 0;
 
-  // Whether the model has an MTP block to guess with.
+  // Whether the model has a draft head to guess with: an MTP block, or DSpark.
   virtual bool can_draft() const = 0;
 
-  // Guesses what follows each session's timeline (at its goal) and `next`; the model has an MTP
-  // block.  Guesses change no timeline.
+  // Guesses what follows each session's timeline (at its goal) and `next`; can_draft().  Guesses
+  // change no timeline.
   struct Draft {
     Session* session = nullptr;
     TokenId next = 0;             // sampled, but not in the timeline yet
-    int64_t n_wanted = 1;         // at least one
-    std::vector<TokenId> tokens;  // the guesses; empty where the block knows nothing of the past
+    int64_t n_wanted = 1;         // at least one; DSpark makes at most a block
+    std::vector<TokenId> tokens;  // the guesses; empty where the head knows nothing of the past
   };
   virtual void draft(std::span<Draft> drafts) = 0;
 };

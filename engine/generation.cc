@@ -25,7 +25,8 @@ Generation::Generation(const Engine& engine,
       session_(std::move(session)),
       sampler_(request.sampling),
       stops_(request.stop),
-      decoder_(engine.tokenizer()) {
+      decoder_(engine.tokenizer()),
+      draft_length_(engine.config()) {
   completion_.usage.prompt_tokens = static_cast<int64_t>(request.prompt.size());
   completion_.usage.cached_tokens = session_->set_goal(request.prompt);
   report_prefill();

@@ -22,6 +22,7 @@ class Inventory {
     visit_head("");
     if (!c_.ties_head) plain("head.weight", DType::bf16, {c_.vocab_size, c_.dim});
     for (int64_t i = 0; i < c_.n_mtp_layers; ++i) visit_mtp("mtp." + std::to_string(i) + ".", i);
+    if (c_.dspark.has_value()) visit_dspark(*c_.dspark);
   }
 
  private:
@@ -80,7 +81,7 @@ class Inventory {
     plain(stem + "scale", DType::f32, {3});
   }
 
-  // The final norm and the reduction of the streams: the model's, or an MTP block's own.
+  // The final norm and the reduction of the streams: the model's, or a draft head's own.
   void visit_head(const std::string& prefix) const {
     plain(prefix + "norm.weight", DType::bf16, {c_.dim});
     plain(prefix + "hc_head_fn", DType::f32, {c_.hc_mult, c_.hc_mult * c_.dim});
@@ -144,6 +145,22 @@ class Inventory {
     visit_head(prefix);
   }
 
+  // The stages, with the way in before the first and the way out behind the last.  Embedding and
+  // head are the model's.  The markov_head prefix is that of the published headers.
+  void visit_dspark(const DsparkConfig& dspark) const {
+    linear("mtp.0.main_proj", {c_.dim, static_cast<int64_t>(dspark.target_layers.size()) * c_.dim});
+    plain("mtp.0.main_norm.weight", DType::bf16, {c_.dim});
+    for (int64_t i = 0; i < dspark.n_stages; ++i) {
+      visit_layer("mtp." + std::to_string(i) + ".", c_.n_layers + i);
+    }
+    const std::string last = "mtp." + std::to_string(dspark.n_stages - 1) + ".";
+    visit_head(last);
+    for (const char* table : {"markov_head.markov_w1.weight", "markov_head.markov_w2.weight"}) {
+      plain(last + table, DType::bf16, {c_.vocab_size, dspark.markov_rank});
+    }
+    plain(last + "confidence_head.proj.weight", DType::bf16, {1, c_.dim + dspark.markov_rank});
+  }
+
   const ModelConfig& c_;
   TensorVisitor& visitor_;
 };
@@ -185,6 +202,14 @@ void visit_inventory(const ModelConfig& config, TensorVisitor& visitor) {
 void validate_inventory(const ModelConfig& config, const Checkpoint& checkpoint) {
   Validator validator(config, checkpoint);
   visit_inventory(config, validator);
+}
+
+void drop_missing_dspark(const Checkpoint& checkpoint, ModelConfig& config) {
+  const auto first = checkpoint.tensors().lower_bound("mtp.");
+  const bool has_head = first != checkpoint.tensors().end() && first->first.starts_with("mtp.");
+  if (!config.dspark.has_value() || has_head) return;
+  config.dspark.reset();
+  config.compress_ratios.resize(static_cast<size_t>(config.n_layers));
 }
 
 }  // namespace widenet::engine

@@ -31,6 +31,10 @@ void visit_inventory(const ModelConfig& config, TensorVisitor& visitor);
 // at fault.  Tensors that the config does not call for are ignored.
 void validate_inventory(const ModelConfig& config, const Checkpoint& checkpoint);
 
+// Takes DSpark out of the config if the checkpoint has no tensor of a draft head ("mtp.") at all:
+// such a model runs without guesses.
+void drop_missing_dspark(const Checkpoint& checkpoint, ModelConfig& config);
+
 // A checkpoint of random numbers in memory, stored as published: to measure how fast a model is
 // whose weights are not here.  The same seed gives the same numbers.
 Checkpoint random_checkpoint(const ModelConfig& config, uint64_t seed);

@@ -39,7 +39,7 @@ KvState make_kv_state(const ModelConfig& config, const KvLayouts& layouts) {
   for (LayerState& layer : state.layers) {
     layer.ring.resize(static_cast<size_t>(config.window * layouts.rows.row_bytes()));
   }
-  if (config.n_mtp_layers > 0) state.draft.layer.ring.resize(state.layers.front().ring.size());
+  state.draft.rings.assign(static_cast<size_t>(config.n_draft_layers()), state.layers.front().ring);
   return state;
 }
 
@@ -95,8 +95,11 @@ void drop_to(int64_t n_tokens,
     take_back(saved.rows, layer.tail);
     if (config.has_indexer(i)) take_back(saved.index_rows, layer.index_tail);
   }
-  // Row p of the MTP block knows token p + 1: that of the last token left has to go as well.
-  put_back(undo.draft_ring, undo.first_draft_row, n_tokens - 1, state.draft.layer.ring);
+  // Row p of an MTP block knows token p + 1: that of the last token left has to go as well.
+  const int64_t first_wrong = config.n_mtp_layers > 0 ? n_tokens - 1 : n_tokens;
+  for (size_t i = 0; i < state.draft.rings.size(); ++i) {
+    put_back(undo.draft_rings[i], undo.first_draft_row, first_wrong, state.draft.rings[i]);
+  }
   const auto width = static_cast<size_t>(config.hc_mult * config.dim);
   std::vector<float>& streams = state.draft.streams;
   streams.resize(streams.size() - std::min(streams.size(), static_cast<size_t>(n_dropped) * width));

@@ -25,12 +25,14 @@ struct LayerState {
   CompressorTail index_tail;
 };
 
-// What the MTP block needs of the past.  It changes what is drafted, never what is generated: it
+// What the draft head needs of the past.  It changes what is drafted, never what is generated: it
 // may be empty at any time.
 struct DraftState {
-  LayerState layer;            // sliding window only; position p's row needs token p + 1
-  int64_t ring_from = 0;       // positions before this one have no row in the ring
-  std::vector<float> streams;  // [n, hc_mult * dim] of the last n tokens, or empty
+  // As LayerState's, one for each layer that drafts.  In an MTP block position p's row needs token
+  // p + 1, and the last token has none; DSpark's rows need the tokens up to p.
+  std::vector<std::vector<uint8_t>> rings;
+  int64_t ring_from = 0;       // positions before this one have no row in the rings
+  std::vector<float> streams;  // MTP: [n, hc_mult * dim] of the last n tokens, or empty
 };
 
 // Plain data; copied only where a snapshot says so.
@@ -79,8 +81,8 @@ struct KvUndo {
 
   int64_t first_position = 0;  // of the step
   std::vector<Layer> layers;
-  int64_t first_draft_row = 0;  // position of the first row written for the MTP block
-  std::vector<uint8_t> draft_ring;
+  int64_t first_draft_row = 0;  // position of the first row written for the draft head
+  std::vector<std::vector<uint8_t>> draft_rings;
 };
 
 // Leaves n_tokens of the timeline, all tokens before the step and maybe some of it.

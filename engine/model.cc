@@ -57,26 +57,40 @@ View<const float, 2> Model::forward(std::span<const Step> steps) {
     step.undo->first_position = step.state->n_tokens;
     step.undo->layers.resize(step.state->layers.size());
     step.undo->first_draft_row = 0;
-    step.undo->draft_ring.clear();
+    step.undo->draft_rings.assign(step.state->draft.rings.size(), {});
   }
-  const int64_t n_tokens = call.n_tokens();
+  DsparkContext context;
+  if (weights_.dspark.has_value()) context = begin_context(steps, call);
   fill_rope_tables(call);
-
-  streams_ = buffers_.streams.take(n_tokens, config_.hc_mult, config_.dim);
-  for (int64_t j = 0; j < config_.hc_mult; ++j) {
-    kernels::look_up_rows(
-        stream_, weights_.embedding, call.tokens.data(),
-        {streams_.data() + j * config_.dim, n_tokens, config_.dim, config_.hc_mult * config_.dim});
-  }
-  run_layers(weights_.layers, 0, call);
+  embed(call.tokens);
+  run_layers(weights_.layers, 0, call, &context);
   for (const Part& part : call.parts) part.state->n_tokens += part.n_tokens;
   const Tensor<2> logits = wanted_logits(steps, call);
-  if (weights_.mtp.has_value()) feed_drafts(steps, call);
+  if (weights_.mtp.has_value()) feed_mtp(steps, call);
+  if (!context.rows.empty()) feed_dspark(context);
   return logits;
 }
 
+View<const float, 2> Model::draft(std::span<Draft> drafts) {
+  return weights_.mtp.has_value() ? draft_mtp(drafts) : draft_dspark(drafts);
+}
+
+// streams = copies of the embedding
+void Model::embed(std::span<const TokenId> tokens) {
+  const auto n_tokens = static_cast<int64_t>(tokens.size());
+  streams_ = buffers_.streams.take(n_tokens, config_.hc_mult, config_.dim);
+  for (int64_t j = 0; j < config_.hc_mult; ++j) {
+    kernels::look_up_rows(
+        stream_, weights_.embedding, tokens.data(),
+        {streams_.data() + j * config_.dim, n_tokens, config_.dim, config_.hc_mult * config_.dim});
+  }
+}
+
 // Twice a layer: streams = mix(streams, sublayer(norm(mixed streams))).
-void Model::run_layers(std::span<const LayerWeights> layers, int64_t first, const Call& call) {
+void Model::run_layers(std::span<const LayerWeights> layers,
+                       int64_t first,
+                       const Call& call,
+                       const DsparkContext* context) {
   const int64_t n_tokens = call.n_tokens();
   const Tensor<2> z = buffers_.sublayer.take(n_tokens, config_.dim);
   mix({nullptr, 0, config_.dim}, &layers[0].attention_mixer, layers[0].attention_norm.data());
@@ -88,6 +102,9 @@ void Model::run_layers(std::span<const LayerWeights> layers, int64_t first, cons
     run_experts(w.ffn, call, x_, z);
     mix(z, next == nullptr ? nullptr : &next->attention_mixer,
         next == nullptr ? nullptr : next->attention_norm.data());
+    if (context != nullptr && !context->rows.empty()) {
+      read_target(first + static_cast<int64_t>(i), *context);
+    }
   }
 }
 
@@ -165,9 +182,10 @@ Model::Tensor<2> Model::wanted_logits(std::span<const Step> steps, const Call& c
   return logits_of(streams, weights_.head_mixer, weights_.norm);
 }
 
-LayerState& Model::layer_state(const Part& part, int64_t layer) const {
-  return config_.is_mtp(layer) ? part.state->draft.layer
-                               : part.state->layers[static_cast<size_t>(layer)];
+std::vector<uint8_t>& Model::ring(const Part& part, int64_t layer) const {
+  return config_.is_draft(layer)
+             ? part.state->draft.rings[static_cast<size_t>(layer - config_.n_layers)]
+             : part.state->layers[static_cast<size_t>(layer)].ring;
 }
 
 void Model::fill_rope_tables(const Call& call) {

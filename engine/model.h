@@ -37,7 +37,7 @@ class Model {
     KvState* state = nullptr;
     Logits wanted = Logits::none;
     KvUndo* undo = nullptr;     // if set, is told how to drop the tokens again; few of them then
-    bool feeds_drafts = false;  // whether the MTP block learns of these tokens
+    bool feeds_drafts = false;  // whether the draft head learns of these tokens
   };
 
   // The logits, [1 or n_tokens for each step that wants some, vocab_size] in the order of the
@@ -51,8 +51,11 @@ class Model {
     std::vector<TokenId> tokens;  // guessed to follow `next`; none if nothing is known of the past
   };
 
-  // Guesses with the MTP block, which the model has.  The states are as before.
-  void draft(std::span<Draft> drafts);
+  // Guesses with the draft head that the model has, its MTP block or DSpark (which makes at most a
+  // block of guesses).  The states are as before.  The logits that the guesses were taken from,
+  // [n_guesses of all drafts, vocab_size] in the order of drafts and guesses, are valid until the
+  // next call.
+  kernels::View<const float, 2> draft(std::span<Draft> drafts);
 
   const KvLayouts& layouts() const { return layouts_; }
 
@@ -83,6 +86,7 @@ class Model {
     int64_t first_position = 0;
     int64_t first_row = 0;
     int64_t n_tokens = 0;
+    bool is_block = false;  // its tokens see each other, later ones too, and no ring keeps them
 
     template <int Rank>
     kernels::View<float, Rank> of(kernels::View<float, Rank> rows) const {
@@ -99,6 +103,12 @@ class Model {
     int64_t n_tokens() const { return static_cast<int64_t>(tokens.size()); }
   };
 
+  // The tokens of a call that DSpark learns of: the last ones of each timeline, a window at most.
+  struct DsparkContext {
+    Call call;
+    std::vector<int32_t> rows;  // of the forward pass's call
+  };
+
   // Activations on their way into linear layers; the FP8 copy is made when one asks for it.
   struct LinearInput {
     kernels::Rows<const float> plain;
@@ -106,8 +116,13 @@ class Model {
     bool is_rounded = false;
   };
 
-  // `layers` are numbered from `first` on.
-  void run_layers(std::span<const LayerWeights> layers, int64_t first, const Call& call);
+  void embed(std::span<const TokenId> tokens);
+
+  // `layers` are numbered from `first` on; the context learns of those that it reads.
+  void run_layers(std::span<const LayerWeights> layers,
+                  int64_t first,
+                  const Call& call,
+                  const DsparkContext* context = nullptr);
 
   // streams = post z + comb streams, if there is a z; and, if a sublayer follows, its input
   // x_ = norm(pre . streams) with the numbers that the next call mixes by.
@@ -118,6 +133,7 @@ class Model {
   Tensor<3> project_queries(const AttentionWeights& w, int64_t layer, LinearInput& query);
   void make_rows(const AttentionWeights& w, int64_t layer, LinearInput& x);
   Tensor<2> window_rows(int64_t layer, const Part& part);
+  void keep_rows(int64_t layer, const Part& part);
   void compress(
       const CompressorWeights& w, int64_t layer, const Call& call, Tensor<2> x, bool is_for_index);
   struct Pooled {  // projections of consecutive tokens, position embeddings added to the gates
@@ -153,16 +169,24 @@ class Model {
                       const std::vector<float>& norm);
   Tensor<2> wanted_logits(std::span<const Step> steps, const Call& call);
 
-  void feed_drafts(std::span<const Step> steps, const Call& call);
+  void feed_mtp(std::span<const Step> steps, const Call& call);
   Tensor<3> draft_streams(Tensor<3> streams, std::span<const TokenId> following);
+  kernels::View<const float, 2> draft_mtp(std::span<Draft> drafts);
+
+  DsparkContext begin_context(std::span<const Step> steps, const Call& call) const;
+  void read_target(int64_t layer, const DsparkContext& context);
+  void feed_dspark(const DsparkContext& context);
+  kernels::View<const float, 2> draft_dspark(std::span<Draft> drafts);
+  Tensor<2> block_logits(const Call& block, std::span<const int32_t> rows);
+  void choose_guesses(std::span<Draft*> drafts, Tensor<2> logits);
 
   // [a, b, c] seen as [a, b * c], and as [a * b, c].
   static Tensor<2> flat_rows(Tensor<3> x) { return {x.data(), x.dim(0), x.dim(1) * x.dim(2)}; }
   static Tensor<2> flat_heads(Tensor<3> x) { return {x.data(), x.dim(0) * x.dim(1), x.dim(2)}; }
 
-  LayerState& layer_state(const Part& part, int64_t layer) const;
+  std::vector<uint8_t>& ring(const Part& part, int64_t layer) const;
   int64_t first_known_position(const Part& part, int64_t layer) const {
-    return config_.is_mtp(layer) ? part.state->draft.ring_from : 0;
+    return config_.is_draft(layer) ? part.state->draft.ring_from : 0;
   }
   void fill_rope_tables(const Call& call);
   Tensor<3> rope_table(int64_t layer) { return ropes_[layer_rope(layer)].table; }
@@ -205,7 +229,7 @@ class Model {
         projected, pre, post, comb, x, x_fp8, sublayer, query, query_fp8, heads, window, values,
         gates, entries, entry_table, index_queries, head_weights, scores, queries, low_rank,
         low_rank_fp8, router_logits, expert_weights, expert_in, gate, gate_fp8, up, expert_out,
-        logits;
+        logits, draft_logits, targets, targets_fp8, markov, markov_logits;
   } buffers_;
   std::vector<uint8_t> packed_;        // rows on their way into the states
   std::vector<uint8_t> index_packed_;  // index queries

@@ -40,8 +40,8 @@ void Model::attend(
 
   const Tensor<3> heads = buffers_.heads.take(n_tokens, config_.n_heads, config_.head_dim);
   for (const Part& part : call.parts) {
-    const LayerState& state = layer_state(part, layer);
     const Tensor<2> window = window_rows(layer, part);
+    if (!part.is_block) keep_rows(layer, part);
     kernels::AttentionInputs in;
     in.q = part.of(q);
     in.window = window;
@@ -54,16 +54,27 @@ void Model::attend(
     in.sinks = w.sinks;
     in.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim)));
     in.round_to_bf16 = is_native();
-    if (w.indexer.has_value()) {
-      select_entries(part, state);
-      in.selected = {selected_.data() + part.first_row * config_.index_topk, part.n_tokens,
-                     config_.index_topk};
-    }
     if (w.compressor.has_value()) {
+      const LayerState& state = part.state->layers[static_cast<size_t>(layer)];
+      if (w.indexer.has_value()) {
+        select_entries(part, state);
+        in.selected = {selected_.data() + part.first_row * config_.index_topk, part.n_tokens,
+                       config_.index_topk};
+      }
       in.entries = state.entries.data();
       in.n_selected = n_selected_.data() + part.first_row;
     }
-    ops_.attention(stream_, in, part.of(heads));
+    if (!part.is_block) {
+      ops_.attention(stream_, in, part.of(heads));
+      continue;
+    }
+    // Every row of a block stands where its last one does, and sees so much further back.
+    in.first_position += part.n_tokens - 1;
+    in.window_length += part.n_tokens;
+    for (int64_t t = 0; t < part.n_tokens; ++t) {
+      in.q = part.of(q).slice(t, 1);
+      ops_.attention(stream_, in, part.of(heads).slice(t, 1));
+    }
   }
   ops_.rope(stream_, rope_table(layer), {.inverse = true, .round_output = is_native()}, heads);
   project_output(w, heads, out);
@@ -97,29 +108,38 @@ void Model::make_rows(const AttentionWeights& w, int64_t layer, LinearInput& x) 
   ops_.unpack_kv_rows(stream_, packed_.data(), layouts_.rows, fresh);
 }
 
-// The rows in reach of this part's queries, oldest first: up to window - 1 from the ring, then the
-// new ones, which also enter the ring.
+// The rows in reach of this part's queries, oldest first: from the ring up to window - 1 (a block:
+// window), then the new ones.
 Model::Tensor<2> Model::window_rows(int64_t layer, const Part& part) {
-  const bool is_draft = config_.is_mtp(layer);
-  const int64_t n_past =
-      std::min(part.first_position - first_known_position(part, layer), config_.window - 1);
-  const int64_t row_bytes = layouts_.rows.row_bytes();
+  const int64_t n_past = std::min(part.first_position - first_known_position(part, layer),
+                                  part.is_block ? config_.window : config_.window - 1);
   const Tensor<2> all = buffers_.window.take(n_past + part.n_tokens, config_.head_dim);
   const Tensor<2> fresh =
       part.of(buffers_.fresh_rows.take(part.first_row + part.n_tokens, config_.head_dim));
   std::copy_n(fresh.data(), fresh.size(), all.data() + n_past * config_.head_dim);
 
-  std::vector<uint8_t>& ring = layer_state(part, layer).ring;
-  const auto slot = [&](int64_t position) {
-    return ring.data() + position % config_.window * row_bytes;
-  };
+  const std::vector<uint8_t>& rows = ring(part, layer);
+  const int64_t row_bytes = layouts_.rows.row_bytes();
   for (int64_t i = 0; i < n_past; ++i) {
-    ops_.unpack_kv_rows(stream_, slot(part.first_position - n_past + i), layouts_.rows,
+    const int64_t slot = (part.first_position - n_past + i) % config_.window;
+    ops_.unpack_kv_rows(stream_, rows.data() + slot * row_bytes, layouts_.rows,
                         Rows<float>(all[i].data(), 1, config_.head_dim, config_.head_dim));
   }
+  return all;
+}
+
+// The part's new rows enter the ring.
+void Model::keep_rows(int64_t layer, const Part& part) {
+  const int64_t row_bytes = layouts_.rows.row_bytes();
+  std::vector<uint8_t>& rows = ring(part, layer);
+  const auto slot = [&](int64_t position) {
+    return rows.data() + position % config_.window * row_bytes;
+  };
   if (part.undo != nullptr) {
     std::vector<uint8_t>& saved =
-        is_draft ? part.undo->draft_ring : part.undo->layers[static_cast<size_t>(layer)].ring;
+        config_.is_draft(layer)
+            ? part.undo->draft_rings[static_cast<size_t>(layer - config_.n_layers)]
+            : part.undo->layers[static_cast<size_t>(layer)].ring;
     saved.clear();
     for (int64_t t = 0; t < part.n_tokens; ++t) {
       const uint8_t* row = slot(part.first_position + t);
@@ -130,7 +150,6 @@ Model::Tensor<2> Model::window_rows(int64_t layer, const Part& part) {
     std::memcpy(slot(part.first_position + t), packed_.data() + (part.first_row + t) * row_bytes,
                 static_cast<size_t>(row_bytes));
   }
-  return all;
 }
 
 // out = concat_g(heads_g Wo_a[g]) Wo_b

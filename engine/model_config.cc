@@ -123,11 +123,6 @@ void read_sizes(const Reader& in, ModelConfig& config) {
   config.positions_max = in.integer("max_position_embeddings", {.low = 1, .high = 1e9});
   config.norm_eps = in.number("rms_norm_eps", {.low = 0, .high = 1});
 
-  // A DSpark block has no plain MTP tensors although the config still counts one layer.
-  const bool has_dspark = in.find("dspark_block_size") != nullptr;
-  const int64_t n_mtp = in.integer_or("num_nextn_predict_layers", {.low = 0, .high = 8}, 0);
-  config.n_mtp_layers = has_dspark ? 0 : n_mtp;
-
   const Reader::Bounds token = {.low = 0, .high = static_cast<double>(config.vocab_size - 1)};
   config.bos_token = in.integer("bos_token_id", token);
   const Json& eos = in.get("eos_token_id");
@@ -136,6 +131,47 @@ void read_sizes(const Reader& in, ModelConfig& config) {
   } else {
     config.eos_token = in.integer("eos_token_id", token);
   }
+}
+
+// How many layers draft, and how.  With DSpark num_nextn_predict_layers still says 1, and no key of
+// config.json counts the stages: compress_ratios has an entry for each behind those of the layers,
+// and where it has none there are 3, as in every published checkpoint.
+void read_drafting(const Reader& in, ModelConfig& config) {
+  const int64_t n_mtp = in.integer_or("num_nextn_predict_layers", {.low = 0, .high = 8}, 0);
+  if (in.find("dspark_block_size") == nullptr) {
+    config.n_mtp_layers = n_mtp;
+    return;
+  }
+  DsparkConfig dspark;
+  dspark.block_size = in.integer("dspark_block_size", {.low = 1, .high = 64});
+  dspark.noise_token = in.integer("dspark_noise_token_id",
+                                  {.low = 0, .high = static_cast<double>(config.vocab_size - 1)});
+  dspark.markov_rank = in.extent("dspark_markov_rank");
+
+  const char* const key = "dspark_target_layer_ids";
+  const Json& targets = in.get(key);
+  if (!targets.is_array() || targets.empty()) {
+    in.refuse(key, "is " + Reader::shown(targets) + ", not a list of layers");
+  }
+  for (const Json& target : targets) {
+    const int64_t layer =
+        in.inner(key, Json{{"entry", target}})
+            .integer("entry", {.low = 0, .high = static_cast<double>(config.n_layers - 1)});
+    if (!dspark.target_layers.empty() && layer <= dspark.target_layers.back()) {
+      in.refuse(key, "is " + Reader::shown(targets) + ", which does not increase");
+    }
+    dspark.target_layers.push_back(layer);
+  }
+
+  const Json* ratios = in.find("compress_ratios");
+  const int64_t n_ratios =
+      ratios != nullptr && ratios->is_array() ? static_cast<int64_t>(ratios->size()) : 0;
+  dspark.n_stages = n_ratios > config.n_layers ? n_ratios - config.n_layers : 3;
+  if (dspark.n_stages > 8) {
+    in.refuse("compress_ratios", "has " + std::to_string(n_ratios) +
+                                     " entries, which makes more than 8 DSpark stages");
+  }
+  config.dspark = dspark;
 }
 
 void read_attention(const Reader& in, ModelConfig& config) {
@@ -172,7 +208,7 @@ void read_experts(const Reader& in, ModelConfig& config) {
 // compress_ratios, or the layer_types and compress_rates of newer transformers.
 void read_ratios(const Reader& in, ModelConfig& config) {
   const auto n_layers = static_cast<size_t>(config.n_layers);
-  const auto n_all = n_layers + static_cast<size_t>(config.n_mtp_layers);
+  const auto n_all = n_layers + static_cast<size_t>(config.n_draft_layers());
   const Json* ratios = in.find("compress_ratios");
   Json from_types = Json::array();
   if (ratios == nullptr && in.find("layer_types") != nullptr) {
@@ -200,7 +236,7 @@ void read_ratios(const Reader& in, ModelConfig& config) {
     config.compress_ratios.push_back(
         in.inner("compress_ratios", entry).integer(key.c_str(), {.low = 0, .high = 65536}));
     if (i >= n_layers && config.compress_ratios.back() != 0) {
-      in.refuse("compress_ratios", "compresses the MTP block, which V4 does not");
+      in.refuse("compress_ratios", "compresses a layer that drafts, which V4 does not");
     }
   }
   config.compress_ratios.resize(n_all, 0);
@@ -280,6 +316,14 @@ void check_together(const Reader& in, const ModelConfig& config) {
   need(fits(config.index_n_heads, config.index_head_dim), "index_n_heads", too_large);
   need(fits(config.hc_mult, config.dim), "hc_mult", too_large);
   need(config.n_heads % config.o_groups == 0, "o_groups", "does not divide num_attention_heads");
+  if (config.dspark.has_value()) {
+    need(config.dspark->block_size < config.window, "dspark_block_size",
+         "is not below sliding_window");
+    need(fits(static_cast<int64_t>(config.dspark->target_layers.size()), config.dim),
+         "dspark_target_layer_ids", "makes a matrix of more than 16,777,216 columns");
+    need(fits(config.dspark->markov_rank + config.dim, 1), "dspark_markov_rank",
+         "makes a matrix of more than 16,777,216 columns");
+  }
   need(config.rope_dim % 2 == 0, "qk_rope_head_dim", "is odd; channels are rotated in pairs");
   need(config.rope_dim <= config.head_dim, "qk_rope_head_dim", "is larger than head_dim");
   need(config.rope_dim <= config.index_head_dim, "qk_rope_head_dim", "is above index_head_dim");
@@ -291,6 +335,7 @@ ModelConfig read_config(const Reader& in) {
   check_fixed_settings(in);
   ModelConfig config;
   read_sizes(in, config);
+  read_drafting(in, config);
   read_attention(in, config);
   read_experts(in, config);
   read_ratios(in, config);

@@ -20,13 +20,24 @@ struct YarnScaling {
   double beta_slow = 1;
 };
 
+// The DSpark draft head of V4-Flash-0731, in place of the MTP block: a few layers ("stages") that
+// guess a whole block of tokens at once from what the model's last layers made of the past.
+struct DsparkConfig {
+  int64_t n_stages = 0;                // tensors mtp.0 to mtp.(n_stages - 1)
+  int64_t block_size = 0;              // tokens guessed at once, at most; less than the window
+  int64_t noise_token = 0;             // stands where the tokens to guess will be
+  std::vector<int64_t> target_layers;  // whose streams are read; different, in increasing order
+  int64_t markov_rank = 0;             // of the table that tells which token follows which
+};
+
 // Plain values, checked when parsed: every extent, and every product that names one, is positive
 // and at most 2^24, so that the bytes of a tensor fit an int64_t, and what must divide divides.
 // Nothing here is hard-wired to one model: Flash, Pro and nano differ only in these numbers.
 struct ModelConfig {
   int64_t dim = 0;           // hidden_size
-  int64_t n_layers = 0;      // num_hidden_layers, without the MTP block
-  int64_t n_mtp_layers = 0;  // 0 where the checkpoint drafts with DSpark, which is not read
+  int64_t n_layers = 0;      // num_hidden_layers, without those that draft
+  int64_t n_mtp_layers = 0;  // 0 where the checkpoint drafts with DSpark
+  std::optional<DsparkConfig> dspark;
   int64_t vocab_size = 0;
   bool ties_head = false;     // tie_word_embeddings: the head is the embedding's tensor
   int64_t positions_max = 0;  // max_position_embeddings
@@ -43,8 +54,8 @@ struct ModelConfig {
   double compress_rope_theta = 0;
   std::optional<YarnScaling> yarn;
 
-  // [n_layers + n_mtp_layers]: 0 sliding window only, 4 CSA (overlapping compressor and indexer),
-  // any other value HCA (plain compressor of that ratio).  The MTP block's is always 0.
+  // [n_layers + n_draft_layers()]: 0 sliding window only, 4 CSA (overlapping compressor and
+  // indexer), any other value HCA (plain compressor of that ratio).  Layers that draft have 0.
   std::vector<int64_t> compress_ratios;
 
   // Lightning indexer, in CSA layers.
@@ -79,7 +90,9 @@ struct ModelConfig {
 
   static constexpr int64_t kOverlappingRatio = 4;
 
-  bool is_mtp(int64_t layer) const { return layer >= n_layers; }
+  // Layers that draft (of the MTP block, or DSpark's stages) are numbered from n_layers on.
+  int64_t n_draft_layers() const { return dspark.has_value() ? dspark->n_stages : n_mtp_layers; }
+  bool is_draft(int64_t layer) const { return layer >= n_layers; }
   bool is_hash_routed(int64_t layer) const { return layer < n_hash_layers; }
   int64_t ratio(int64_t layer) const { return compress_ratios[static_cast<size_t>(layer)]; }
   bool has_indexer(int64_t layer) const { return ratio(layer) == kOverlappingRatio; }

@@ -32,7 +32,7 @@ struct GenerationRequest {
   // repeats it computes only what is new.  Empty: a timeline of its own, dropped afterwards.
   std::string session_key;
 
-  // Whether tokens may be guessed ahead with the model's MTP block, if it has one.  They are
+  // Whether tokens may be guessed ahead with the model's draft head, if it has one.  They are
   // checked before they count: the answer is the same, token for token, and comes sooner.
   bool may_draft = true;
 };
@@ -51,7 +51,7 @@ struct TokenUsage {
   int64_t cached_tokens = 0;    // of the prompt, taken from kept state
   int64_t computed_tokens = 0;  // of the prompt, run through the model
   int64_t completion_tokens = 0;
-  int64_t guessed_tokens = 0;  // by the MTP block
+  int64_t guessed_tokens = 0;  // by the draft head
   int64_t right_guesses = 0;   // of these; a part of completion_tokens
 };
 

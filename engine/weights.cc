@@ -116,6 +116,21 @@ class Resolver {
             norm(stem + "norm.weight")};
   }
 
+  DsparkWeights dspark(const DsparkConfig& config) const {
+    const std::string last = "mtp." + std::to_string(config.n_stages - 1) + ".";
+    DsparkWeights w;
+    w.main_projection = linear("mtp.0.main_proj");
+    w.main_norm = norm("mtp.0.main_norm.weight");
+    for (int64_t i = 0; i < config.n_stages; ++i) {
+      w.stages.push_back(layer("mtp." + std::to_string(i) + ".", c_.n_layers + i));
+    }
+    w.head_mixer = mixer(last + "hc_head_");
+    w.norm = norm(last + "norm.weight");
+    w.markov_embedding = weight(last + "markov_head.markov_w1.weight");
+    w.markov_head = weight(last + "markov_head.markov_w2.weight");
+    return w;
+  }
+
  private:
   const ModelConfig& c_;
   const Checkpoint& checkpoint_;
@@ -134,6 +149,7 @@ ModelWeights resolve_weights(const ModelConfig& config, const Checkpoint& checkp
   weights.norm = resolve.norm("norm.weight");
   weights.head = resolve.weight(config.ties_head ? "embed.weight" : "head.weight");
   if (config.n_mtp_layers > 0) weights.mtp = resolve.mtp("mtp.0.");
+  if (config.dspark.has_value()) weights.dspark = resolve.dspark(*config.dspark);
   return weights;
 }
 

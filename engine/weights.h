@@ -79,6 +79,18 @@ struct MtpWeights {
   std::vector<float> norm;  // [dim]
 };
 
+// DSpark: stages that guess a block of tokens.  confidence_head is not resolved: how many guesses
+// pay is learnt from how many were right (draft_length.h).
+struct DsparkWeights {
+  kernels::Weight main_projection;   // main_proj [dim, n_targets * dim]
+  std::vector<float> main_norm;      // [dim]
+  std::vector<LayerWeights> stages;  // [n_stages]
+  MixerWeights head_mixer;
+  std::vector<float> norm;           // [dim]
+  kernels::Weight markov_embedding;  // markov_w1 [vocab_size, markov_rank]
+  kernels::Weight markov_head;       // markov_w2 [vocab_size, markov_rank]
+};
+
 // Points into the checkpoint, which outlives it; only the norms are copied, to float32.
 struct ModelWeights {
   kernels::Weight embedding;  // [vocab_size, dim]
@@ -87,6 +99,7 @@ struct ModelWeights {
   std::vector<float> norm;        // [dim]
   kernels::Weight head;           // [vocab_size, dim]
   std::optional<MtpWeights> mtp;  // the first MTP block, if there is one
+  std::optional<DsparkWeights> dspark;
 };
 
 // The checkpoint has passed validate_inventory().

@@ -29,6 +29,14 @@ void gather_rows(Stream& stream, Rows<const float> x, const int32_t* ids, Rows<f
   for_each_row(stream, out.count, x.dim, [&](int64_t i) { std::copy_n(x[ids[i]], x.dim, out[i]); });
 }
 
+void add_rows_at(Stream& stream, Rows<const float> x, const int32_t* ids, Rows<float> out) {
+  for_each_row(stream, x.count, x.dim, [&](int64_t i) {
+    const float* source = x[i];
+    float* target = out[ids[i]];
+    for (int64_t c = 0; c < x.dim; ++c) target[c] += source[c];
+  });
+}
+
 void sum_rows(Stream& stream,
               Rows<const float> x,
               const int32_t* ids,

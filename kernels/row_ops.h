@@ -13,6 +13,9 @@ void look_up_rows(Stream&, const Weight& table, const int32_t* ids, Rows<float> 
 // out[i] = x[ids[i]], for out.count ids.
 void gather_rows(Stream&, Rows<const float> x, const int32_t* ids, Rows<float> out);
 
+// out[ids[i]] += x[i], for x.count ids, all different.
+void add_rows_at(Stream&, Rows<const float> x, const int32_t* ids, Rows<float> out);
+
 // out[t] = x[ids[t * n]] + ... + x[ids[t * n + n - 1]], in that order; rounded to BF16 if asked.
 void sum_rows(Stream&,
               Rows<const float> x,

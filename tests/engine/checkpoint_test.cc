@@ -220,7 +220,7 @@ class InventoryTest : public ::testing::Test {
     return message_of([&] { validate_inventory(config_, checkpoint); });
   }
 
-  const ModelConfig config_ = parse_model_config(test::toy_config_json(), "config.json");
+  ModelConfig config_ = parse_model_config(test::toy_config_json(), "config.json");
   test::TemporaryDirectory dir_;
 };
 
@@ -246,6 +246,18 @@ TEST_F(InventoryTest, RandomCheckpointIsWholeAndFollowsItsSeed) {
 TEST_F(InventoryTest, EveryMissingTensorIsNamed) {
   const std::vector<TensorSpec> all = test::v4_tensors(config_, Storage::published);
   for (size_t i = 0; i < all.size(); ++i) {
+    std::vector<TensorSpec> tensors = all;
+    tensors.erase(tensors.begin() + static_cast<ptrdiff_t>(i));
+    EXPECT_TRUE(contains(refusal(tensors), "\"" + all[i].name + "\" is missing")) << all[i].name;
+  }
+}
+
+TEST_F(InventoryTest, EveryMissingTensorOfADsparkHeadIsNamed) {
+  config_ = parse_model_config(test::toy_dspark_config_json(), "config.json");
+  const std::vector<TensorSpec> all = test::v4_tensors(config_, Storage::published);
+  EXPECT_EQ(refusal(all), "");
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].name.starts_with("mtp.")) continue;
     std::vector<TensorSpec> tensors = all;
     tensors.erase(tensors.begin() + static_cast<ptrdiff_t>(i));
     EXPECT_TRUE(contains(refusal(tensors), "\"" + all[i].name + "\" is missing")) << all[i].name;
@@ -321,6 +333,20 @@ double cpu_seconds() {
   timespec now{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// V4-Flash-0731 drafts with DSpark: 3 stages instead of the MTP block.
+TEST(FlashInventoryTest, TensorsOf0731AddUpToThePublishedTotals) {
+  const ModelConfig config = parse_model_config(test::flash_0731_config_json(), "config.json");
+  int64_t n_bytes = 0;
+  const std::vector<TensorSpec> tensors = test::v4_tensors(config, Storage::published);
+  for (const TensorSpec& tensor : tensors) n_bytes += tensor.n_bytes();
+  EXPECT_EQ(tensors.size(), 72317u);
+  EXPECT_EQ(n_bytes, 166878536440);
+
+  test::TemporaryDirectory dir;
+  test::write_zeros_sharded(dir.path(), tensors, 48);
+  validate_inventory(config, Checkpoint::open(dir.path()));
 }
 
 // The published V4-Flash: names, types, shapes and totals, in 46 sparse shards of zeros.

@@ -121,7 +121,9 @@ TEST_F(DecodingTest, GuessesBeginInTheMiddleOfATimeline) {
 }
 
 TEST(DraftLengthTest, StopsWhenGuessesAreWrongAndAsksAgainLater) {
-  DraftLength length;
+  ModelConfig config;
+  config.n_mtp_layers = 1;
+  DraftLength length(config);
   EXPECT_GT(length.next(1), 0);
   EXPECT_EQ(length.next(8), 0);  // where many share a step, a guess costs as much as it brings
   for (int i = 0; i < 100; ++i) length.observe(length.next(1), 0);
@@ -137,7 +139,7 @@ TEST(DraftLengthTest, StopsWhenGuessesAreWrongAndAsksAgainLater) {
     const int64_t n = length.next(1);
     length.observe(n, n);
   }
-  EXPECT_EQ(length.next(1), DraftLength::kMax);
+  EXPECT_EQ(length.next(1), length.n_max());
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ TEST(ModelConfigTest, ReadsFlashAsPublished) {
   EXPECT_EQ(config.ratio(3), 128);
   EXPECT_EQ(config.ratio(42), 4);
   EXPECT_EQ(config.ratio(43), 0);
-  EXPECT_TRUE(config.is_mtp(43));
+  EXPECT_TRUE(config.is_draft(43));
   EXPECT_TRUE(config.is_hash_routed(2));
   EXPECT_FALSE(config.is_hash_routed(3));
   EXPECT_EQ(config.compress_rope_theta, 160000);
@@ -178,13 +178,59 @@ TEST(ModelConfigTest, LayerTypesMeanTheSameAsRatios) {
   EXPECT_NE(refusal(json).find("full_attention"), std::string::npos);
 }
 
-TEST(ModelConfigTest, DsparkIsNotTakenForAnMtpBlock) {
-  Json json = toy();
-  json["dspark_block_size"] = 5;
-  json["compress_ratios"] = {0, 4, 128, 0, 0, 0};
-  const ModelConfig config = parse(json);
-  EXPECT_EQ(config.n_mtp_layers, 0);
-  EXPECT_EQ(config.compress_ratios.size(), 3u);
+TEST(ModelConfigTest, ReadsTheDsparkHeadOfFlash0731) {
+  const ModelConfig config = parse_model_config(test::flash_0731_config_json(), "config.json");
+  EXPECT_EQ(config.n_mtp_layers, 0);  // although num_nextn_predict_layers is 1
+  ASSERT_TRUE(config.dspark.has_value());
+  EXPECT_EQ(config.dspark->n_stages, 3);
+  EXPECT_EQ(config.dspark->block_size, 5);
+  EXPECT_EQ(config.dspark->noise_token, 128799);
+  EXPECT_EQ(config.dspark->target_layers, (std::vector<int64_t>{40, 41, 42}));
+  EXPECT_EQ(config.dspark->markov_rank, 256);
+  EXPECT_EQ(config.compress_ratios.size(), 46u);
+  EXPECT_EQ(config.n_draft_layers(), 3);
+  EXPECT_EQ(config.ratio(45), 0);
+}
+
+TEST(ModelConfigTest, DsparkStagesAreThoseThatHaveARatio) {
+  Json json = Json::parse(test::toy_dspark_config_json());
+  EXPECT_EQ(parse(json).dspark->n_stages, 3);
+  json["compress_ratios"] = {0, 4, 128, 0, 0};
+  EXPECT_EQ(parse(json).dspark->n_stages, 2);
+  json["compress_ratios"] = {0, 4, 128};  // of the layers alone
+  EXPECT_EQ(parse(json).dspark->n_stages, 3);
+  EXPECT_EQ(parse(json).compress_ratios.size(), 6u);
+}
+
+TEST(ModelConfigTest, AbsurdDsparkValuesAreRefusedByName) {
+  struct Case {
+    const char* key;
+    Json value;
+    const char* message;
+  };
+  const char* const targets = "dspark_target_layer_ids";
+  for (const auto& [key, value, message] : std::vector<Case>{
+           {"dspark_block_size", 0, "\"dspark_block_size\" is 0"},
+           {"dspark_block_size", 8, "\"dspark_block_size\" is not below sliding_window"},
+           {"dspark_block_size", "5", "\"dspark_block_size\" is \"5\""},
+           {"dspark_noise_token_id", 50, "\"dspark_noise_token_id\" is 50"},
+           {"dspark_noise_token_id", nullptr, "\"dspark_noise_token_id\" is missing"},
+           {"dspark_markov_rank", 0, "\"dspark_markov_rank\" is 0"},
+           {"dspark_markov_rank", 1 << 24, "\"dspark_markov_rank\" makes a matrix"},
+           {targets, nullptr, "\"dspark_target_layer_ids\" is missing"},
+           {targets, Json::array(), "\"dspark_target_layer_ids\" is []"},
+           {targets, 2, "\"dspark_target_layer_ids\" is 2, not a list"},
+           {targets, {0, 3}, "dspark_target_layer_ids: \"entry\" is 3, not an integer from 0 to 2"},
+           {targets, {0, "1"}, "dspark_target_layer_ids: \"entry\" is \"1\""},
+           {targets, {2, 1}, "is [2,1], which does not increase"},
+           {targets, {1, 1}, "is [1,1], which does not increase"},
+           {"compress_ratios", {0, 4, 128, 0, 0, 4}, "compresses a layer that drafts"},
+           {"compress_ratios", {0, 4, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "more than 8 DSpark stages"},
+       }) {
+    Json json = Json::parse(test::toy_dspark_config_json());
+    json[key] = value;
+    EXPECT_NE(refusal(json).find(message), std::string::npos) << message << ": " << refusal(json);
+  }
 }
 
 TEST(ModelConfigTest, OptionalKeysHaveTheirDefaults) {

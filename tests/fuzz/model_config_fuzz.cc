@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     WN_CHECK(config.n_heads * config.head_dim <= kMax);
     WN_CHECK(config.n_heads % config.o_groups == 0);
     WN_CHECK(static_cast<int64_t>(config.compress_ratios.size()) ==
-             config.n_layers + config.n_mtp_layers);
+             config.n_layers + config.n_draft_layers());
     WN_CHECK(config.bos_token < config.vocab_size && config.eos_token < config.vocab_size);
   } catch (const ModelError&) {
   }

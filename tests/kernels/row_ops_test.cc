@@ -34,13 +34,18 @@ class RowOpsTest : public testing::TestWithParam<int> {
 
 INSTANTIATE_TEST_SUITE_P(Threads, RowOpsTest, testing::Values(1, 3));
 
-TEST_P(RowOpsTest, RowsAreGathered) {
+TEST_P(RowOpsTest, GatheredRowsGoBackWhereTheyCameFrom) {
   std::vector<float> x = numbers(50);
   std::vector<float> picked(3 * kDim);
   const std::vector<int32_t> ids = {41, 0, 7};
   gather_rows(stream_, rows(x), ids.data(), rows(picked));
-  for (size_t i = 0; i < picked.size(); ++i) {
-    ASSERT_EQ(picked[i], x[static_cast<size_t>(ids[i / kDim] * kDim) + i % kDim]) << i;
+  std::vector<float> sum = numbers(50);
+  add_rows_at(stream_, rows(picked), ids.data(), rows(sum));
+  for (int64_t i = 0; i < 50 * kDim; ++i) {
+    const int64_t row = i / kDim;
+    const bool is_picked = row == 41 || row == 0 || row == 7;
+    const auto at = static_cast<size_t>(i);
+    ASSERT_EQ(sum[at], is_picked ? 2 * x[at] : x[at]) << i;
   }
 }
 

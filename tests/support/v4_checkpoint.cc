@@ -27,6 +27,7 @@ class Lister {
       for (const char* norm : {".enorm", ".hnorm"}) add(mtp + norm + ".weight", "BF16", {c_.dim});
       for (const char* proj : {".e_proj", ".h_proj"}) add_linear(mtp + proj, c_.dim, c_.dim);
     }
+    if (c_.dspark.has_value()) add_dspark(*c_.dspark);
     return std::move(tensors_);
   }
 
@@ -53,6 +54,20 @@ class Lister {
     add(prefix + "hc_head_fn", "F32", {c_.hc_mult, c_.hc_mult * c_.dim});
     add(prefix + "hc_head_base", "F32", {c_.hc_mult});
     add(prefix + "hc_head_scale", "F32", {1});
+  }
+
+  void add_dspark(const engine::DsparkConfig& dspark) {
+    for (int64_t n = 0; n < dspark.n_stages; ++n) {
+      add_layer("mtp." + std::to_string(n), c_.n_layers + n);
+    }
+    const auto n_targets = static_cast<int64_t>(dspark.target_layers.size());
+    add_linear("mtp.0.main_proj", c_.dim, n_targets * c_.dim);
+    add("mtp.0.main_norm.weight", "BF16", {c_.dim});
+    const std::string last = "mtp." + std::to_string(dspark.n_stages - 1) + ".";
+    add_head(last);
+    add(last + "markov_head.markov_w1.weight", "BF16", {c_.vocab_size, dspark.markov_rank});
+    add(last + "markov_head.markov_w2.weight", "BF16", {c_.vocab_size, dspark.markov_rank});
+    add(last + "confidence_head.proj.weight", "BF16", {1, c_.dim + dspark.markov_rank});
   }
 
   void add_compressor(const std::string& stem, int64_t ratio, int64_t width) {
@@ -192,6 +207,16 @@ std::string flash_config_json() {
   return config.dump();
 }
 
+std::string flash_0731_config_json() {
+  Json config = Json::parse(flash_config_json());
+  config["compress_ratios"].insert(config["compress_ratios"].end(), {0, 0});
+  config.update({{"dspark_block_size", 5},
+                 {"dspark_noise_token_id", 128799},
+                 {"dspark_target_layer_ids", {40, 41, 42}},
+                 {"dspark_markov_rank", 256}});
+  return config.dump();
+}
+
 std::string toy_config_json() {
   Json config = config_skeleton();
   config.update({{"hidden_size", 64},
@@ -213,6 +238,16 @@ std::string toy_config_json() {
                  {"num_hash_layers", 1},
                  {"routed_scaling_factor", 2.5},
                  {"vocab_size", 50}});
+  return config.dump(2);
+}
+
+std::string toy_dspark_config_json() {
+  Json config = Json::parse(toy_config_json());
+  config.update({{"compress_ratios", {0, 4, 128, 0, 0, 0}},
+                 {"dspark_block_size", 5},
+                 {"dspark_noise_token_id", 49},
+                 {"dspark_target_layer_ids", {0, 2}},
+                 {"dspark_markov_rank", 24}});
   return config.dump(2);
 }
 

@@ -30,6 +30,9 @@ std::vector<TensorSpec> v4_tensors(const engine::ModelConfig& config, Storage st
 // config.json of DeepSeek-V4-Flash, and of a two-layer toy with every mechanism but HCA's length.
 std::string flash_config_json();
 std::string toy_config_json();
+// Of V4-Flash-0731, and of the toy, with a DSpark head.
+std::string flash_0731_config_json();
+std::string toy_dspark_config_json();
 
 // A whole safetensors header for the tensors laid out one after the other, padded to 8 bytes.
 std::string safetensors_header(const std::vector<TensorSpec>& tensors);
