@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "engine/model_config.h"
+#include "engine/output_parser.h"
 
 namespace widenet::answer {
 namespace {
@@ -84,7 +85,7 @@ class Asker::Impl {
   Impl(AskerParts parts, const AskerOptions& options)
       : parts_(std::move(parts)),
         options_(options),
-        assembler_(parts_.engine.tokenizer(), parts_.effort_max) {
+        assembler_(parts_.engine.tokenizer(), parts_.encoding) {
     const engine::ModelConfig& config = parts_.engine.config();
     if (options_.rag_tokens <= 0) options_.rag_tokens = config.dim < kWideModelDim ? 4096 : 16384;
     const double cores = std::max(1U, std::thread::hardware_concurrency());

@@ -20,6 +20,7 @@
 #include "answer/plan.h"
 #include "answer/prompt.h"
 #include "answer/selection.h"
+#include "engine/encoding_texts.h"
 #include "engine/engine.h"
 #include "engine/scheduler.h"
 #include "retrieval/net.h"
@@ -116,9 +117,9 @@ struct AskerParts {
   store::Store& store;
   engine::Engine& engine;
   engine::Scheduler& scheduler;
-  retrieval::QueryEmbedder embedder;      // empty: lexical search alone
-  std::string tokenizer_sha256;           // of the engine's tokenizer.json
-  std::optional<std::string> effort_max;  // for Thinking::max
+  retrieval::QueryEmbedder embedder;    // empty: lexical search alone
+  std::string tokenizer_sha256;         // of the engine's tokenizer.json
+  engine::EncodingTexts encoding = {};  // of the model
 };
 
 struct AskerOptions {

@@ -1,6 +1,7 @@
 #include "answer/prompt.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -20,26 +21,25 @@ std::string document_fence(store::DocumentId id, std::string_view title) {
   return "<document D" + std::to_string(id) + " \"" + clean + "\">\n";
 }
 
-PromptAssembler::PromptAssembler(const engine::Tokenizer& tokenizer,
-                                 const std::optional<std::string>& effort_max)
+PromptAssembler::PromptAssembler(const engine::Tokenizer& tokenizer, engine::EncodingTexts texts)
     : tokenizer_(tokenizer),
-      encoder_(tokenizer, effort_max),
+      encoder_(tokenizer, std::move(texts)),
       system_(tokenizer.encode(kSystemText)) {}
 
 std::vector<TokenId> PromptAssembler::assemble(std::span<const PromptTurn> turns,
                                                engine::Thinking thinking) const {
   WN_CHECK(!turns.empty());
   std::vector<engine::Message> messages(1);
-  messages[0] = {.role = engine::Role::system, .content = system_, .reasoning = {}};
+  messages[0] = {.role = engine::Role::system, .content = system_};
   for (const PromptTurn& turn : turns) {
     WN_CHECK(turn.answer.has_value() == (&turn != &turns.back()));
-    auto& content = messages.emplace_back().content;
+    std::vector<TokenId> content;
     append_documents(turn.documents, content);
     append_text(kQuestion, content);
     append_text(turn.question, content);
+    messages.push_back({.role = engine::Role::user, .content = std::move(content)});
     if (turn.answer) {
-      messages.push_back(
-          {.role = engine::Role::assistant, .content = *turn.answer, .reasoning = {}});
+      messages.push_back({.role = engine::Role::assistant, .content = *turn.answer});
     }
   }
   return encoder_.encode(messages, thinking);

@@ -63,9 +63,7 @@ std::string document_fence(store::DocumentId id, std::string_view title);
 // otherwise immutable, and safe from any number of threads.
 class PromptAssembler {
  public:
-  // `effort_max` is what PromptEncoder wants for Thinking::max.
-  explicit PromptAssembler(const engine::Tokenizer& tokenizer,
-                           const std::optional<std::string>& effort_max = {});
+  explicit PromptAssembler(const engine::Tokenizer& tokenizer, engine::EncodingTexts texts = {});
 
   // All turns but the last are answered.  Throws ModelError as PromptEncoder::encode does.
   std::vector<TokenId> assemble(std::span<const PromptTurn> turns, engine::Thinking thinking) const;

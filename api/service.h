@@ -72,7 +72,7 @@ struct ServiceParts {
   engine::Engine* engine = nullptr;
   engine::Scheduler* scheduler = nullptr;
   answer::Asker* asker = nullptr;
-  std::optional<std::string> effort_max = {};  // for Thinking::max
+  engine::EncodingTexts encoding = {};  // of the model
   library::IngestOptions ingest = {};
   int64_t n_questions_max = 16;  // running or waiting for the model: below the scheduler's bounds
 };

@@ -14,9 +14,10 @@ engine::EngineOptions engine_options(const ModelOptions& options) {
 
 void add_think_option(CLI::App& verb, engine::Thinking& thinking) {
   const std::map<std::string, engine::Thinking> names = {{"none", engine::Thinking::none},
+                                                         {"low", engine::Thinking::low},
                                                          {"high", engine::Thinking::high},
                                                          {"max", engine::Thinking::max}};
-  verb.add_option("--think", thinking, "none, high or max: reason before answering")
+  verb.add_option("--think", thinking, "none, low, high or max: reason before answering")
       ->transform(CLI::CheckedTransformer(names))
       ->default_str("none");
 }

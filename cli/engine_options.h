@@ -12,7 +12,7 @@ namespace widenet::cli {
 // Finds the model: throws CommandError as find_model does.
 engine::EngineOptions engine_options(const ModelOptions& options);
 
-// --think: none, high, max.
+// --think: none, low, high, max.
 void add_think_option(CLI::App& verb, engine::Thinking& thinking);
 
 }  // namespace widenet::cli

@@ -36,14 +36,13 @@ std::vector<engine::TokenId> encode(const engine::Tokenizer& tokenizer,
                                     const std::filesystem::path& model,
                                     const std::string& text,
                                     const GenerateOptions& options) {
-  const engine::PromptEncoder encoder(tokenizer, engine::read_effort_max_text(model));
+  const engine::PromptEncoder encoder(tokenizer, engine::read_encoding_texts(model));
   std::vector<engine::TokenId> content = tokenizer.encode(text);
   if (options.raw) {
     content.insert(content.begin(), encoder.tokens().bos);
     return content;
   }
-  const engine::Message message{
-      .role = engine::Role::user, .content = std::move(content), .reasoning = {}};
+  const engine::Message message{.role = engine::Role::user, .content = std::move(content)};
   return encoder.encode({&message, 1}, options.thinking);
 }
 

@@ -130,7 +130,7 @@ void serve(const ServeOptions& options) {
     parts.engine = model->engine.get();
     parts.scheduler = model->scheduler.get();
     parts.asker = model->asker.get();
-    parts.effort_max = engine::read_effort_max_text(engine_options(options.model).model);
+    parts.encoding = engine::read_encoding_texts(engine_options(options.model).model);
   }
   api::Service service(std::move(parts));
   const api::Router router = api::make_router(service);

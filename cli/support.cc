@@ -71,7 +71,7 @@ AnsweringModel::AnsweringModel(store::Store& store, const ModelOptions& options)
                          .scheduler = *scheduler,
                          .embedder = text->query_embedder(),
                          .tokenizer_sha256 = text->tokenizer_sha256(),
-                         .effort_max = engine::read_effort_max_text(load.model)});
+                         .encoding = engine::read_encoding_texts(load.model)});
 }
 
 bool stderr_is_terminal() {

@@ -181,10 +181,9 @@ std::vector<engine::TokenId> encode(const Service& service, const Chat& chat) {
   const auto& tokenizer = service.parts.engine->tokenizer();
   std::vector<engine::Message> messages;
   for (const auto& message : chat.messages) {
-    messages.push_back(
-        {.role = message.role, .content = tokenizer.encode(message.text), .reasoning = {}});
+    messages.push_back({.role = message.role, .content = message.text});
   }
-  return engine::PromptEncoder(tokenizer, service.parts.effort_max).encode(messages, chat.thinking);
+  return engine::PromptEncoder(tokenizer, service.parts.encoding).encode(messages, chat.thinking);
 }
 
 Outcome continue_alone(Service& service, const Chat& chat, const Sinks& sinks) {

@@ -19,7 +19,7 @@ engine::Thinking read_effort(const Service& service, const JsonBody& body) {
   if (effort != "xhigh" && effort != "max") {
     bad_field("reasoning_effort", "must be none, minimal, low, medium, high, xhigh or max");
   }
-  if (!service.parts.effort_max) bad_field("reasoning_effort", "max is not what this model knows");
+  if (!service.parts.encoding.effort_max) bad_field("reasoning_effort", "max is not what this model knows");
   return engine::Thinking::max;
 }
 

@@ -26,7 +26,7 @@ class AskTest : public ::testing::Test {
                                                 .scheduler = *scheduler_,
                                                 .embedder = {},
                                                 .tokenizer_sha256 = "bytes",
-                                                .effort_max = {}},
+                                                .encoding = {}},
                                      AskerOptions{.rag_tokens = 600});
   }
 

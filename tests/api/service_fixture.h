@@ -46,7 +46,7 @@ class ServiceTest : public testing::Test {
                            .scheduler = *scheduler_,
                            .embedder = text_->query_embedder(),
                            .tokenizer_sha256 = text_->tokenizer_sha256(),
-                           .effort_max = {}});
+                           .encoding = {}});
     start({.store = *store_,
            .text = text_.get(),
            .engine = engine_.get(),

@@ -146,7 +146,7 @@ TEST_F(EvaluationTest, QaJudgesEveryQuestionInEveryMode) {
                        .scheduler = *scheduler_,
                        .embedder = {},
                        .tokenizer_sha256 = "bytes",
-                       .effort_max = {}});
+                       .encoding = {}});
   const std::vector<Question> questions = {{.id = "1",
                                             .question = "What is the tally of b?",
                                             .answers = {"twelve"},
