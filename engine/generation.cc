@@ -103,6 +103,7 @@ void Generation::begin_decoding() {
 void Generation::take(TokenId token, int64_t n_tokens) {
   next_ = token;
   completion_.tokens.push_back(token);
+  if (callbacks_.on_token) callbacks_.on_token(token);
   if (token == engine_.config().eos_token) return finish(FinishReason::stop);
   emit(stops_.feed(decoder_.feed(token)));
   if (has_stop_string_) return finish(FinishReason::stop);

@@ -40,6 +40,7 @@ struct GenerationRequest {
 // All are called on the model's thread and must be quick; any may be empty.
 struct GenerationCallbacks {
   std::function<void(int64_t done, int64_t total)> on_prefill;  // prompt tokens, after each chunk
+  std::function<void(TokenId token)> on_token;                  // each as sampled, EOS too
   std::function<void(std::string_view text)> on_text;           // complete UTF-8, in order
   std::function<bool()> is_cancelled;  // asked before every chunk and every generated token
 };

@@ -1,32 +1,21 @@
 // /v1/chat/completions: for OpenAI's clients.  With vector stores named, the last message is a
 // question about their documents; without, the model continues the conversation alone.
-#include <algorithm>
+#include <memory>
+#include <utility>
 
+#include "api/routes/chat_request.h"
 #include "api/routes/questions.h"
 #include "api/routes/routes.h"
-#include "engine/prompt_encoding.h"
+#include "engine/output_parser.h"
 
 namespace widenet::api {
 namespace {
 
-constexpr std::string_view kThinkEnd = "</think>";
-
-struct ChatMessage {
-  engine::Role role = engine::Role::user;
-  std::string text;
-};
-
-struct Chat {
-  std::vector<ChatMessage> messages;
-  std::vector<store::CollectionId> collections;  // empty: the model alone
-  std::optional<store::ConversationId> conversation;
-  engine::Thinking thinking = engine::Thinking::none;
-  engine::SamplingOptions sampling;
-  std::vector<std::string> stop;
-  int64_t max_tokens = 512;
-  bool is_streamed = false;
-  bool includes_usage = false;
-  std::string id;
+// A chat and what its reply is made from.
+struct Reply {
+  Chat chat;
+  std::vector<engine::TokenId> prompt;  // of the model alone
+  std::string request_id;
   int64_t created = 0;
   std::string model;
 };
@@ -35,184 +24,92 @@ struct Chat {
 struct Outcome {
   std::string text;
   std::string reasoning;
+  std::vector<engine::ToolCall> tool_calls;
   Json annotations = Json::array();
   engine::TokenUsage usage;
   engine::FinishReason finish_reason = engine::FinishReason::stop;
 };
 
+// Any but is_cancelled may be empty.
 struct Sinks {
   std::function<void(std::string_view)> on_reasoning;
   std::function<void(std::string_view)> on_text;
+  std::function<void(const engine::ToolCall&, size_t index)> on_tool_call;
   std::function<bool()> is_cancelled;
 };
 
-std::string text_of(const Json& content) {
-  if (content.is_string()) return content.get<std::string>();
-  if (!content.is_array()) bad_field("messages", "must have content: a string or text parts");
-  std::string text;
-  for (const Json& part : content) {
-    if (!part.is_object() || part.value("type", "") != "text" || !part.contains("text") ||
-        !part["text"].is_string()) {
-      bad_field("messages", "may only hold parts of type text");
-    }
-    text += part["text"].get<std::string>();
+std::vector<engine::TokenId> encode(const Service& service, const Chat& chat) {
+  try {
+    const engine::PromptEncoder encoder(service.parts.engine->tokenizer(), service.parts.encoding);
+    return encoder.encode(chat.messages, chat.thinking);
+  } catch (const engine::ModelError& error) {
+    throw HttpError({.message = error.what(), .code = "model_refused"});
   }
-  return text;
 }
 
-engine::Role role_of(const std::string& name) {
-  if (name == "system" || name == "developer") return engine::Role::system;
-  if (name == "user") return engine::Role::user;
-  if (name == "assistant") return engine::Role::assistant;
-  bad_field("messages", "may have the roles system, developer, user and assistant");
-}
-
-std::vector<ChatMessage> messages_of(const JsonBody& body) {
-  const Json* array = body.array("messages");
-  if (array == nullptr || array->empty() || array->size() > 1000) {
-    bad_field("messages", "must be an array of 1 to 1000 messages");
-  }
-  std::vector<ChatMessage> messages;
-  for (const Json& message : *array) {
-    if (!message.is_object()) bad_field("messages", "must hold objects");
-    const JsonBody fields(message);
-    const Json* content = fields.find("content");
-    if (content == nullptr) bad_field("messages", "must each have content");
-    messages.push_back({role_of(fields.required_text("role")), text_of(*content)});
-  }
-  if (messages.back().role != engine::Role::user) bad_field("messages", "must end with the user's");
-  return messages;
-}
-
-// "vector_store_ids", tools of type file_search, or metadata.vector_store_ids ("vs_1,vs_2").
-std::vector<std::string> vector_stores_of(const JsonBody& body) {
-  auto ids = body.texts("vector_store_ids", 100);
-  if (const Json* tools = body.array("tools")) {
-    for (const Json& tool : *tools) {
-      if (!tool.is_object() || tool.value("type", "") != "file_search") {
-        bad_field("tools", "may only be of type file_search");
-      }
-      const auto more = JsonBody(tool).texts("vector_store_ids", 100);
-      ids.insert(ids.end(), more.begin(), more.end());
-    }
-  }
-  if (const Json* metadata = body.object("metadata")) {
-    std::string rest = JsonBody(*metadata).text("vector_store_ids").value_or("");
-    while (!rest.empty()) {
-      const size_t comma = std::min(rest.find(','), rest.size());
-      ids.push_back(rest.substr(0, comma));
-      rest.erase(0, std::min(comma + 1, rest.size()));
-    }
-  }
-  return ids;
-}
-
-std::vector<std::string> stop_of(const JsonBody& body) {
-  const Json* stop = body.find("stop");
-  if (stop == nullptr) return {};
-  if (stop->is_string()) return {stop->get<std::string>()};
-  return body.texts("stop", 16);
-}
-
-Chat read_chat(const Request& request, Service& service) {
-  const auto body = JsonBody::parse(request);
-  body.integer("n", 1, 1);
-  Chat chat;
-  chat.messages = messages_of(body);
-  chat.collections = collections_of(service, vector_stores_of(body));
-  chat.thinking = read_effort(service, body);
-  chat.sampling = read_sampling(body);
-  chat.stop = stop_of(body);
-  chat.max_tokens = body.integer("max_completion_tokens", 1, 131'072)
-                        .value_or(body.integer("max_tokens", 1, 131'072).value_or(chat.max_tokens));
-  chat.is_streamed = body.flag("stream", false);
-  if (const Json* options = body.object("stream_options")) {
-    chat.includes_usage = JsonBody(*options).flag("include_usage", false);
-  }
-  if (const auto id = body.text("conversation")) {
-    if (chat.collections.empty()) bad_field("conversation", "needs vector stores to be about");
-    chat.conversation =
-        read_conversation(service, *id, chat.messages.back().text, chat.collections);
-  }
-  chat.id = "chatcmpl-" + request.id;
-  chat.created = store::now_ms() / 1000;
-  return chat;
-}
-
-// Splits what a thinking model writes: reasoning up to </think>, then the answer.
-class ThinkSplitter {
+// Sorts what the model writes into an outcome, and passes it on as it comes.
+class OutcomeWriter {
  public:
-  ThinkSplitter(engine::Thinking thinking, const Sinks& sinks)
-      : is_reasoning_(thinking != engine::Thinking::none), sinks_(sinks) {}
+  OutcomeWriter(const Service& service, const Reply& reply, const Sinks& sinks)
+      : reply_(reply),
+        sinks_(sinks),
+        parser_(service.parts.engine->tokenizer(), reply.chat.thinking, reply.chat.has_tools),
+        stops_(reply.chat.stop) {}
 
-  void feed(std::string_view text) {
-    held_ += text;
-    if (is_reasoning_) {
-      const size_t end = held_.find(kThinkEnd);
-      const size_t safe = end == std::string::npos
-                              ? held_.size() - std::min(held_.size(), kThinkEnd.size() - 1)
-                              : end;
-      show(sinks_.on_reasoning, whole_chars(safe));
-      if (end == std::string::npos) return;
-      held_.erase(0, kThinkEnd.size());
-      is_reasoning_ = false;
-    }
-    show(sinks_.on_text, held_.size());
+  void feed(engine::TokenId token) { add(parser_.feed(token)); }
+  bool is_stopped() const { return is_stopped_; }  // by a stop string
+
+  Outcome finish(const engine::Completion& completion) {
+    add(parser_.finish());
+    if (!is_stopped_) add_text(stops_.finish());
+    outcome_.usage = completion.usage;
+    outcome_.finish_reason = is_stopped_ ? engine::FinishReason::stop : completion.finish_reason;
+    return std::move(outcome_);
   }
-  void finish() { show(is_reasoning_ ? sinks_.on_reasoning : sinks_.on_text, held_.size()); }
 
  private:
-  size_t whole_chars(size_t size) const {  // never ends inside a character
-    while (size > 0 && size < held_.size() && (held_[size] & 0xc0) == 0x80) --size;
-    return size;
-  }
-  void show(const std::function<void(std::string_view)>& sink, size_t size) {
-    if (size == 0) return;
-    sink(std::string_view(held_).substr(0, size));
-    held_.erase(0, size);
+  void add(engine::OutputParser::Output output) {
+    if (is_stopped_) return;
+    outcome_.reasoning += output.reasoning;
+    if (sinks_.on_reasoning && !output.reasoning.empty()) sinks_.on_reasoning(output.reasoning);
+
+    const auto content = stops_.feed(output.content);  // they end the answer, not the reasoning
+    is_stopped_ = content.stopped;
+    add_text(content.text);
+    if (is_stopped_) return;
+
+    for (engine::ToolCall& call : output.tool_calls) {
+      const size_t index = outcome_.tool_calls.size();
+      call.id = "call_" + reply_.request_id + "_" + std::to_string(index);
+      if (sinks_.on_tool_call) sinks_.on_tool_call(call, index);
+      outcome_.tool_calls.push_back(std::move(call));
+    }
   }
 
-  bool is_reasoning_;
-  std::string held_;
+  void add_text(const std::string& text) {
+    outcome_.text += text;
+    if (sinks_.on_text && !text.empty()) sinks_.on_text(text);
+  }
+
+  const Reply& reply_;
   const Sinks& sinks_;
+  engine::OutputParser parser_;
+  engine::StopStrings stops_;
+  bool is_stopped_ = false;
+  Outcome outcome_;
 };
 
-std::vector<engine::TokenId> encode(const Service& service, const Chat& chat) {
-  const auto& tokenizer = service.parts.engine->tokenizer();
-  std::vector<engine::Message> messages;
-  for (const auto& message : chat.messages) {
-    messages.push_back({.role = message.role, .content = message.text});
-  }
-  return engine::PromptEncoder(tokenizer, service.parts.encoding).encode(messages, chat.thinking);
-}
-
-Outcome continue_alone(Service& service, const Chat& chat, const Sinks& sinks) {
-  Outcome outcome;
-  const Sinks keeping = {.on_reasoning =
-                             [&](std::string_view text) {
-                               outcome.reasoning += text;
-                               if (sinks.on_reasoning) sinks.on_reasoning(text);
-                             },
-                         .on_text =
-                             [&](std::string_view text) {
-                               outcome.text += text;
-                               if (sinks.on_text) sinks.on_text(text);
-                             },
-                         .is_cancelled = {}};
-  ThinkSplitter splitter(chat.thinking, keeping);
-  const engine::GenerationRequest request = {.prompt = encode(service, chat),
-                                             .sampling = chat.sampling,
-                                             .max_tokens = chat.max_tokens,
-                                             .stop = chat.stop,
+Outcome continue_alone(Service& service, const Reply& reply, const Sinks& sinks) {
+  OutcomeWriter writer(service, reply, sinks);
+  const engine::GenerationRequest request = {.prompt = reply.prompt,
+                                             .sampling = reply.chat.sampling,
+                                             .max_tokens = reply.chat.max_tokens,
+                                             .stop = {},
                                              .session_key = {}};
-  const auto completion = service.parts.scheduler->generate(
-      request, {.on_prefill = {},
-                .on_text = [&](std::string_view text) { splitter.feed(text); },
-                .is_cancelled = sinks.is_cancelled});
-  splitter.finish();
-  outcome.usage = completion.usage;
-  outcome.finish_reason = completion.finish_reason;
-  return outcome;
+  engine::GenerationCallbacks callbacks;
+  callbacks.on_token = [&](engine::TokenId token) { writer.feed(token); };
+  callbacks.is_cancelled = [&] { return writer.is_stopped() || sinks.is_cancelled(); };
+  return writer.finish(service.parts.scheduler->generate(request, callbacks));
 }
 
 // OpenAI's file_citation; where exactly it points is in x_source.
@@ -228,7 +125,7 @@ Json annotation_json(const Service& service, const answer::Citation& citation, i
 Outcome answer_from_documents(Service& service, const Chat& chat, const Sinks& sinks) {
   answer::AskRequest ask;
   ask.collections = chat.collections;
-  ask.question = chat.messages.back().text;
+  ask.question = chat.question;
   ask.thinking = chat.thinking;
   ask.sampling = chat.sampling;
   ask.max_tokens = chat.max_tokens;
@@ -251,9 +148,9 @@ Outcome answer_from_documents(Service& service, const Chat& chat, const Sinks& s
   return outcome;
 }
 
-Outcome answer_chat(Service& service, const Chat& chat, const Sinks& sinks) {
-  return chat.collections.empty() ? continue_alone(service, chat, sinks)
-                                  : answer_from_documents(service, chat, sinks);
+Outcome answer_chat(Service& service, const Reply& reply, const Sinks& sinks) {
+  return reply.chat.collections.empty() ? continue_alone(service, reply, sinks)
+                                        : answer_from_documents(service, reply.chat, sinks);
 }
 
 Json usage_json(const engine::TokenUsage& usage) {
@@ -269,20 +166,30 @@ Json usage_json(const engine::TokenUsage& usage) {
           {"prompt_cache_miss_tokens", usage.prompt_tokens - usage.cached_tokens}};
 }
 
-const char* finish_name(engine::FinishReason reason) {
-  return reason == engine::FinishReason::length ? "length" : "stop";
+const char* finish_name(const Outcome& outcome) {
+  if (outcome.finish_reason == engine::FinishReason::length) return "length";
+  return outcome.tool_calls.empty() ? "stop" : "tool_calls";
 }
 
-Json head_json(const Chat& chat, const char* object) {
-  Json head = {
-      {"id", chat.id}, {"object", object}, {"created", chat.created}, {"model", chat.model}};
-  if (chat.conversation) head["x_conversation"] = make_id("conv_", *chat.conversation);
+Json to_json(const engine::ToolCall& call) {
+  return {{"id", call.id},
+          {"type", "function"},
+          {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
+}
+
+Json head_json(const Reply& reply, const char* object) {
+  Json head = {{"id", "chatcmpl-" + reply.request_id},
+               {"object", object},
+               {"created", reply.created},
+               {"model", reply.model}};
+  const auto& conversation = reply.chat.conversation;
+  if (conversation) head["x_conversation"] = make_id("conv_", *conversation);
   return head;
 }
 
 class ChunkWriter {
  public:
-  ChunkWriter(const Chat& chat, EventStream& events) : chat_(chat), events_(events) {}
+  ChunkWriter(const Reply& reply, EventStream& events) : reply_(reply), events_(events) {}
 
   void delta(Json delta, Json finish_reason = nullptr) {
     const Json choice = {{"index", 0},
@@ -296,18 +203,18 @@ class ChunkWriter {
 
  private:
   void send(Json choices, Json usage) {
-    Json chunk = head_json(chat_, "chat.completion.chunk");
+    Json chunk = head_json(reply_, "chat.completion.chunk");
     chunk["choices"] = std::move(choices);
-    if (chat_.includes_usage) chunk["usage"] = std::move(usage);
+    if (reply_.chat.includes_usage) chunk["usage"] = std::move(usage);
     events_.send({.data = dump(chunk)});
   }
 
-  const Chat& chat_;
+  const Reply& reply_;
   EventStream& events_;
 };
 
-void stream_chat(Service& service, const Chat& chat, EventStream& events) {
-  ChunkWriter chunks(chat, events);
+void stream_chat(Service& service, const Reply& reply, EventStream& events) {
+  ChunkWriter chunks(reply, events);
   chunks.delta({{"role", "assistant"}, {"content", ""}});
   const Sinks sinks = {.on_reasoning =
                            [&](std::string_view text) {
@@ -317,52 +224,71 @@ void stream_chat(Service& service, const Chat& chat, EventStream& events) {
                            [&](std::string_view text) {
                              chunks.delta({{"content", text}});
                            },
+                       .on_tool_call =
+                           [&](const engine::ToolCall& call, size_t index) {
+                             Json delta = to_json(call);
+                             delta["index"] = index;
+                             chunks.delta({{"tool_calls", Json::array({delta})}});
+                           },
                        .is_cancelled = [&] { return events.is_closed(); }};
   with_http_errors([&] {
-    const Outcome outcome = answer_chat(service, chat, sinks);
+    const Outcome outcome = answer_chat(service, reply, sinks);
     if (outcome.finish_reason == engine::FinishReason::cancelled) {
       throw HttpError({.status = 503, .message = "the answer was cancelled", .code = "cancelled"});
     }
     if (!outcome.annotations.empty()) chunks.delta({{"annotations", outcome.annotations}});
-    chunks.delta(Json::object(), finish_name(outcome.finish_reason));
-    if (chat.includes_usage) chunks.usage(outcome.usage);
+    chunks.delta(Json::object(), finish_name(outcome));
+    if (reply.chat.includes_usage) chunks.usage(outcome.usage);
     chunks.done();
   });
 }
 
-Json completion_json(const Chat& chat, const Outcome& outcome) {
+Json completion_json(const Reply& reply, const Outcome& outcome) {
   Json message = {{"role", "assistant"},
                   {"content", outcome.text},
                   {"refusal", nullptr},
                   {"annotations", outcome.annotations}};
   if (!outcome.reasoning.empty()) message["reasoning_content"] = outcome.reasoning;
-  Json completion = head_json(chat, "chat.completion");
+  if (!outcome.tool_calls.empty()) {
+    if (outcome.text.empty()) message["content"] = nullptr;
+    for (const auto& call : outcome.tool_calls) message["tool_calls"].push_back(to_json(call));
+  }
+  Json completion = head_json(reply, "chat.completion");
   completion["choices"] = {{{"index", 0},
                             {"message", std::move(message)},
                             {"logprobs", nullptr},
-                            {"finish_reason", finish_name(outcome.finish_reason)}}};
+                            {"finish_reason", finish_name(outcome)}}};
   completion["usage"] = usage_json(outcome.usage);
   return completion;
 }
 
 // POST /v1/chat/completions: OpenAI's body.  Vector stores come as "vector_store_ids", as a tool of
-// type file_search, or in metadata; "conversation" as in /v1/ask.  Unknown fields are ignored.
+// type file_search, or in metadata; "conversation" as in /v1/ask.  Without vector stores, tools of
+// type function may be called and a response format asked for.  Unknown fields are ignored.
 //
 //   200  chat.completion, or its chunks and [DONE]; citations are annotations with x_source
+//   400  the body is not understood; or what it asks for is not in the model's checkpoint, and what
 Response complete(const Request& request, Service& service) {
-  Chat chat = read_chat(request, service);
+  auto reply = std::make_shared<Reply>();
+  reply->chat = read_chat(request, service);
   const auto place = enter(service);
-  chat.model = service.parts.engine->name();
+  if (reply->chat.collections.empty()) reply->prompt = encode(service, reply->chat);
+  reply->request_id = request.id;
+  reply->created = store::now_ms() / 1000;
+  reply->model = service.parts.engine->name();
   Response response;
-  if (chat.is_streamed) {
-    response.stream = [&service, place, chat = std::move(chat)](EventStream& events) {
-      stream_chat(service, chat, events);
+  if (reply->chat.is_streamed) {
+    response.stream = [&service, place, reply](EventStream& events) {
+      stream_chat(service, *reply, events);
     };
     return response;
   }
   with_http_errors([&] {
-    const Sinks sinks = {.on_reasoning = {}, .on_text = {}, .is_cancelled = request.is_cancelled};
-    response = json_response(completion_json(chat, answer_chat(service, chat, sinks)));
+    const Sinks sinks = {.on_reasoning = {},
+                         .on_text = {},
+                         .on_tool_call = {},
+                         .is_cancelled = request.is_cancelled};
+    response = json_response(completion_json(*reply, answer_chat(service, *reply, sinks)));
   });
   return response;
 }

@@ -14,12 +14,14 @@ constexpr int64_t kTitleChars = 80;
 
 engine::Thinking read_effort(const Service& service, const JsonBody& body) {
   const std::string effort = body.text("reasoning_effort").value_or("none");
-  if (effort == "none" || effort == "minimal" || effort == "low") return engine::Thinking::none;
+  if (effort == "none" || effort == "minimal") return engine::Thinking::none;
+  if (effort == "low") return engine::Thinking::low;
   if (effort == "medium" || effort == "high") return engine::Thinking::high;
   if (effort != "xhigh" && effort != "max") {
     bad_field("reasoning_effort", "must be none, minimal, low, medium, high, xhigh or max");
   }
-  if (!service.parts.encoding.effort_max) bad_field("reasoning_effort", "max is not what this model knows");
+  if (!service.parts.encoding.effort_max)
+    bad_field("reasoning_effort", "max is not what this model knows");
   return engine::Thinking::max;
 }
 

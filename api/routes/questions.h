@@ -11,7 +11,7 @@
 
 namespace widenet::api {
 
-// "none", "minimal", "low" -> none; "medium", "high" -> high; "xhigh", "max" -> max.
+// "none", "minimal" -> none; "low" -> low; "medium", "high" -> high; "xhigh", "max" -> max.
 engine::Thinking read_effort(const Service& service, const JsonBody& body);
 engine::SamplingOptions read_sampling(const JsonBody& body);
 std::vector<store::CollectionId> collections_of(const Service& service,
