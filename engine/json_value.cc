@@ -117,6 +117,7 @@ class JsonValue::Builder final : public nlohmann::json_sax<Json> {
 };
 
 std::optional<JsonValue> JsonValue::parse(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return {};  // to the parser it is an end
   Builder builder;
   if (!Json::sax_parse(text, &builder)) return {};
   return builder.take();

@@ -65,8 +65,8 @@ TEST(JsonValueTest, WhatIsNotJsonIsNothing) {
   EXPECT_TRUE(JsonValue::parse(nested(JsonValue::kDepthMax)));
   for (const std::string& text :
        {std::string(), std::string("{"), std::string("{} {}"), std::string("NaN"),
-        std::string("'a'"), std::string("\"\xff\""), std::string("1e400"), std::string("01"),
-        nested(JsonValue::kDepthMax + 1), nested(100'000)}) {
+        std::string("'a'"), std::string("{}\0", 3), std::string("\"\xff\""), std::string("1e400"),
+        std::string("01"), nested(JsonValue::kDepthMax + 1), nested(100'000)}) {
     EXPECT_FALSE(JsonValue::parse(text)) << text.substr(0, 20);
   }
 }
