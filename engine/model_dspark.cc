@@ -42,7 +42,7 @@ void Model::read_target(int64_t layer, const DsparkContext& context) {
   const int64_t n_tokens = streams_.dim(0);
   const Tensor<2> equal = buffers_.pre.take(n_tokens, config_.hc_mult);
   std::fill_n(equal.data(), equal.size(), 1.0f / static_cast<float>(config_.hc_mult));
-  const Tensor<2> mean = buffers_.x.take(n_tokens, config_.dim);
+  const Tensor<2> mean = buffers_.embedded.take(n_tokens, config_.dim);  // x_ is in use
   ops_.hc_collapse(stream_, streams_, equal, is_native(), mean);
 
   const auto n_rows = static_cast<int64_t>(context.rows.size());
