@@ -7,7 +7,7 @@
 namespace widenet::engine {
 namespace {
 
-constexpr int64_t kChunkTokens = 256;
+constexpr int64_t kChunkTokens = 512;
 constexpr int64_t kSnapshotEvery = 4096;  // tokens
 constexpr int64_t kSnapshotsMax = 16;
 // A goal nearer than this is taken for decoding: its end is not remembered.

@@ -63,8 +63,9 @@ class ThreadPool {
   std::atomic<int64_t> n_done_{0};       // pieces
 };
 
-// body(first, last) over [0, count) in pieces of `piece`, on the stream's threads.  How the range
-// is cut must not change any result: each item is computed by itself.
+// body(first, last) over [0, count) in pieces of `piece` or somewhat fewer, so that all threads of
+// the stream have the same to do.  How the range is cut must not change any result: each item is
+// computed by itself.
 template <typename Body>
 void parallel_for(Stream& stream, int64_t count, int64_t piece, const Body& body) {
   if (count <= 0) return;
@@ -72,18 +73,21 @@ void parallel_for(Stream& stream, int64_t count, int64_t piece, const Body& body
     body(int64_t{0}, count);
     return;
   }
+  const int64_t n_threads = stream.pool->n_threads();
+  const int64_t n_rounds = (count + piece * n_threads - 1) / (piece * n_threads);
+  const int64_t n_pieces = n_rounds * n_threads;
   stream.pool->run(
-      count, piece,
+      count, (count + n_pieces - 1) / n_pieces,
       [](const void* context, int64_t first, int64_t last) {
         (*static_cast<const Body*>(context))(first, last);
       },
       &body);
 }
 
-// How many items make a piece worth handing to another thread, when each costs `cost_per_item`
-// multiply-adds (or about as much work).
+// How many items make a piece worth handing to another thread, which takes one or two microseconds,
+// when each costs `cost_per_item` multiply-adds (or about as much work).
 inline int64_t piece_for(int64_t cost_per_item) {
-  constexpr int64_t kWorthwhile = 1 << 18;
+  constexpr int64_t kWorthwhile = 1 << 16;
   return cost_per_item >= kWorthwhile ? 1 : kWorthwhile / (cost_per_item > 0 ? cost_per_item : 1);
 }
 

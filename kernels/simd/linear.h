@@ -312,11 +312,10 @@ void linear(Stream& stream,
   // whole weight for them; with fewer each takes rows of the weight.
   const int64_t n_threads = stream.pool == nullptr ? 1 : stream.pool->n_threads();
   const int64_t n_panels = (weight.n_rows + kPanelRows - 1) / kPanelRows;
-  if (x.count >= kTokensWorthDecoding * n_threads || (n_panels < 16 && x.count >= 8)) {
-    const int64_t least = x.count < kTokensWorthDecoding * n_threads
-                              ? piece_for(weight.n_rows * call.k)
-                              : kTokensWorthDecoding;
-    const int64_t piece = round_up(at_least(x.count / (2 * n_threads), least), kLinearTokens);
+  const bool has_many = x.count >= kTokensWorthDecoding * n_threads;
+  if (has_many || (n_panels < 16 && x.count >= 8)) {
+    const int64_t piece = has_many ? (x.count + n_threads - 1) / n_threads
+                                   : piece_for(weight.n_rows * call.k);
     parallel_for(stream, x.count, piece, [&](int64_t first, int64_t last) {
       linear_part(call, 0, weight.n_rows, first, last);
     });
@@ -324,16 +323,18 @@ void linear(Stream& stream,
   }
   // Threads that write neighbouring columns of a row share its cache lines: 256 bytes at least.
   // With few tokens a piece is read from memory, and in one stream where it is long.
-  const int64_t piece = x.count < 8 ? 2 * piece_for(kPanelRows * call.k)
-                                    : round_up(piece_for(kPanelRows * call.k * x.count), 8);
-  parallel_for(stream, n_panels, piece, [&](int64_t first, int64_t last) {
-    const int64_t last_row = at_most(last * kPanelRows, weight.n_rows);
+  const int64_t group = x.count < 8 ? 1 : 8;
+  const int64_t piece = x.count < 8 ? 8 * piece_for(kPanelRows * call.k)
+                                    : piece_for(group * kPanelRows * call.k * x.count);
+  parallel_for(stream, (n_panels + group - 1) / group, piece, [&](int64_t first, int64_t last) {
+    const int64_t first_row = first * group * kPanelRows;
+    const int64_t last_row = at_most(last * group * kPanelRows, weight.n_rows);
 #ifdef WN_BF16_DOT
     if (call.is_bf16 && x.count <= kReadTokens) {
-      return linear_few(call, x.count, first * kPanelRows, last_row);
+      return linear_few(call, x.count, first_row, last_row);
     }
 #endif
-    linear_part(call, first * kPanelRows, last_row, 0, x.count);
+    linear_part(call, first_row, last_row, 0, x.count);
   });
 }
 
