@@ -16,11 +16,11 @@ namespace {
 std::vector<float> gather_list(const AttentionInputs& in, int64_t t) {
   const int64_t dim = in.q.dim(2);
   const int64_t position = in.first_position + t;
-  const int64_t window_first = std::max<int64_t>(0, position - in.window_length + 1);
+  const int64_t window_first = std::max(in.first_window_position, position - in.window_length + 1);
   const int64_t first_row = window_first - in.first_window_position;
   const int64_t n_window = position - window_first + 1;
   const int64_t n_entries = in.n_selected == nullptr ? 0 : in.n_selected[t];
-  WN_CHECK(first_row >= 0 && first_row + n_window <= in.window.dim(0));
+  WN_CHECK(n_window > 0 && first_row + n_window <= in.window.dim(0));
 
   std::vector<float> list(static_cast<size_t>((n_window + n_entries) * dim));
   std::copy_n(in.window.data() + first_row * dim, n_window * dim, list.begin());

@@ -8,7 +8,8 @@
 namespace widenet::kernels {
 
 // Token t stands at position first_position + t.  Its list is
-//   the window rows of positions max(0, position - window_length + 1) .. position, in that order,
+//   the window rows of positions max(first_window_position, position - window_length + 1) ..
+//   position, in that order,
 //   then entries: selected[t][0 .. n_selected[t]), or without `selected` entries 0 ..
 //   n_selected[t].
 // A row is key and value of all heads.

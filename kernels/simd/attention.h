@@ -249,11 +249,12 @@ void attend_tokens(const AttentionCall<T>& call, int64_t first, int64_t last, fl
 
   for (int64_t t = first; t < last; ++t) {
     const int64_t position = in.first_position + t;
-    const int64_t window_first = at_least(0, position - in.window_length + 1);
+    const int64_t window_first =
+        at_least(in.first_window_position, position - in.window_length + 1);
     const int64_t n_window = position - window_first + 1;
     const int64_t n_entries = in.n_selected == nullptr ? 0 : in.n_selected[t];
     const int64_t first_row = window_first - in.first_window_position;
-    WN_CHECK(first_row >= 0 && first_row + n_window <= in.window.dim(0));
+    WN_CHECK(n_window > 0 && first_row + n_window <= in.window.dim(0));
     for (int64_t i = 0; i < n_window; ++i) rows[i] = call.window + (first_row + i) * dim;
     for (int64_t i = 0; i < n_entries; ++i) {
       const int64_t entry = in.selected.data() == nullptr ? i : in.selected.data()[t * k + i];
