@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <future>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -27,8 +28,11 @@ class SchedulerTest : public testing::Test {
       std::filesystem::create_symlink(golden / name, directory_.path() / name);
     }
     write_file_atomically(directory_.path() / "tokenizer.json", test::tiny_tokenizer_json().dump());
-    engine_ = Engine::load(
-        {.model = directory_.path(), .numerics = Numerics::native, .backend = "", .threads = 2});
+    engine_ = load(/*threads=*/2);
+  }
+
+  std::unique_ptr<Engine> load(int threads) const {
+    return Engine::load({.model = directory_.path(), .backend = "", .threads = threads});
   }
 
   static std::vector<TokenId> tokens(int64_t n, int32_t salt = 0) {
@@ -171,22 +175,29 @@ TEST_F(SchedulerTest, FullQueueIsRefusedAndOthersAreServedInOrder) {
 }
 
 // Sampled at a high temperature: a single bit of the logits would show sooner or later.
-TEST_F(SchedulerTest, CompanyChangesNoToken) {
-  std::vector<GenerationRequest> requests;
-  for (int i = 0; i < 8; ++i) {
-    requests.push_back(request(tokens(1 + i * i * 9, 5 * i), 40));
-    requests.back().sampling = {.temperature = 1.5, .top_p = 1.0, .seed = static_cast<uint64_t>(i)};
-  }
-  Scheduler scheduler(*engine_);
-  std::vector<Completion> alone;
-  for (const GenerationRequest& r : requests) alone.push_back(scheduler.generate(r));
-  std::vector<std::future<Completion>> together;
-  for (const GenerationRequest& r : requests) {
-    together.push_back(
-        std::async(std::launch::async, [&scheduler, &r] { return scheduler.generate(r); }));
-  }
-  for (size_t i = 0; i < requests.size(); ++i) {
-    EXPECT_EQ(together[i].get().tokens, alone[i].tokens) << i;
+TEST_F(SchedulerTest, CompanyAndThreadsChangeNoToken) {
+  Scheduler one(*engine_);
+  for (const int threads : {1, 2, 3, 7}) {
+    const std::unique_ptr<Engine> engine = load(threads);
+    Scheduler scheduler(*engine);
+    std::mt19937 random(static_cast<uint32_t>(threads));
+    for (int i = 0; i < test::sample_size(1, 10); ++i) {
+      std::vector<GenerationRequest> requests;
+      for (int k = 0; k < 8; ++k) {
+        const auto salt = static_cast<int32_t>(random() % 250);
+        requests.push_back(request(tokens(1 + random() % 160, salt), 1 + random() % 20));
+        requests.back().sampling = {.temperature = 1.5, .top_p = 1.0, .seed = random()};
+      }
+      std::vector<std::future<Completion>> together;
+      for (const GenerationRequest& r : requests) {
+        together.push_back(
+            std::async(std::launch::async, [&scheduler, &r] { return scheduler.generate(r); }));
+      }
+      for (size_t k = 0; k < requests.size(); ++k) {
+        EXPECT_EQ(together[k].get().tokens, one.generate(requests[k]).tokens)
+            << "seed " << threads << ", round " << i << ", request " << k;
+      }
+    }
   }
 }
 
