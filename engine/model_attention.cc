@@ -45,9 +45,7 @@ void Model::attend(
     kernels::AttentionInputs in;
     in.q = part.of(q);
     in.window = window;
-    // Counted from the first row there is: attention takes a window to begin at position 0 at
-    // least.
-    in.first_position = part.first_position - first_known_position(part, layer);
+    in.first_position = part.first_position;
     in.first_window_position = in.first_position + part.n_tokens - window.dim(0);
     in.window_length = config_.window;
     in.layout = layouts_.rows;

@@ -91,12 +91,12 @@ TEST_F(SchedulerTest, SessionReusesExtendsAndTakesBackWithoutChangingABit) {
 
 TEST_F(SchedulerTest, CancelledSyncResumesWhereItStopped) {
   const auto session = engine_->make_session();
-  const std::vector<TokenId> prompt = tokens(600);
+  const std::vector<TokenId> prompt = tokens(1200);
   SyncOptions options;
-  options.keep_going = [](int64_t done, int64_t) { return done < 256; };
+  options.keep_going = [](int64_t done, int64_t) { return done < 512; };
   EXPECT_TRUE(session->sync(prompt, options).cancelled);
   EXPECT_TRUE(session->logits().empty());
-  EXPECT_EQ(session->sync(prompt).reused, 256);
+  EXPECT_EQ(session->sync(prompt).reused, 512);
   EXPECT_EQ(std::vector<float>(session->logits().begin(), session->logits().end()),
             logits_after(prompt));
 }
@@ -149,7 +149,7 @@ TEST_F(SchedulerTest, CancelStopsAtTheNextChunk) {
   callbacks.is_cancelled = [&] { return n_chunks >= 2; };
   const Completion completion = scheduler.generate(request(tokens(2000)), callbacks);
   EXPECT_EQ(completion.finish_reason, FinishReason::cancelled);
-  EXPECT_EQ(completion.usage.computed_tokens, 256);
+  EXPECT_EQ(completion.usage.computed_tokens, 512);
 }
 
 TEST_F(SchedulerTest, FullQueueIsRefusedAndOthersAreServedInOrder) {
