@@ -312,10 +312,9 @@ void linear(Stream& stream,
   // whole weight for them; with fewer each takes rows of the weight.
   const int64_t n_threads = stream.pool == nullptr ? 1 : stream.pool->n_threads();
   const int64_t n_panels = (weight.n_rows + kPanelRows - 1) / kPanelRows;
-  const bool has_many = x.count >= kTokensWorthDecoding * n_threads;
-  if (has_many || (n_panels < 16 && x.count >= 8)) {
-    const int64_t piece = has_many ? (x.count + n_threads - 1) / n_threads
-                                   : piece_for(weight.n_rows * call.k);
+  const int64_t n_for_each = (x.count + n_threads - 1) / n_threads;
+  if (n_for_each >= kTokensWorthDecoding || (n_panels < 16 && x.count >= 8)) {
+    const int64_t piece = at_least(n_for_each, piece_for(weight.n_rows * call.k));
     parallel_for(stream, x.count, piece, [&](int64_t first, int64_t last) {
       linear_part(call, 0, weight.n_rows, first, last);
     });
