@@ -8,7 +8,7 @@
 namespace widenet::engine {
 namespace {
 
-// In units of a step of one row, on nano (docs/benchmarks/kernels.md).
+// In units of a step of one row, on nano (docs/benchmarks/cpu.md).
 constexpr double kRowCost = 0.3;     // one more row in a step
 constexpr double kGuessCost = 0.15;  // the MTP block's own work
 constexpr int64_t kMtpMax = 3;
