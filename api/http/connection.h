@@ -15,6 +15,11 @@ namespace widenet::api {
 
 using Socket = boost::asio::ip::tcp::socket;
 
+// g++ 12 destroys temporaries of a conditional or a braced list in an awaited expression twice:
+// such arguments are named first.
+template <typename T>
+using Awaitable = boost::asio::awaitable<T>;
+
 // What the connections of one server share.  Touched on the network thread only, but for what is
 // atomic or immutable.
 struct ServerState {
@@ -28,9 +33,9 @@ struct ServerState {
 };
 
 // Serves `socket` until either side ends it.  Throws nothing but what the system has run out of.
-boost::asio::awaitable<void> serve_connection(Socket socket, ServerState& state);
+Awaitable<void> serve_connection(Socket socket, ServerState& state);
 
 // Tells one client that there are too many, and closes.
-boost::asio::awaitable<void> refuse_connection(Socket socket, ServerState& state);
+Awaitable<void> refuse_connection(Socket socket, ServerState& state);
 
 }  // namespace widenet::api
