@@ -106,17 +106,16 @@ class Store::Impl {
 // The name of a collection's full-text table.
 std::string search_table(CollectionId id);
 
-// The columns of a Document, in the order read_document wants them.
-extern const char* const kDocumentColumns;
-Document read_document(const Query& row);
-
 // The columns of a Chunk (of table c), in the order read_chunk wants them, from column `first` on.
 extern const char* const kChunkColumns;
 Chunk read_chunk(const Query& row, int first = 0);
 
-// Takes a document's chunks out of both search indexes.  Inside a write transaction.
-void remove_from_search(Database& database, DocumentId id);
+// 2 bytes a token where all fit, else 4.
+std::vector<std::byte> pack_tokens(std::span<const int32_t> tokens);
 
-std::span<const std::byte> as_bytes(std::span<const float> values);
+// Puts a document's chunks into both search indexes, or takes them out.  Inside a write
+// transaction.
+void add_to_search(Database& database, DocumentId id);
+void remove_from_search(Database& database, DocumentId id);
 
 }  // namespace widenet::store
