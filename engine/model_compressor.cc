@@ -135,10 +135,12 @@ void Model::select_entries(const Part& part, const LayerState& state) {
   in.keys = state.index_keys.data();
   in.layout = layouts_.index_keys;
 
-  // A few tokens at a time, so that their scores stay in the last cache.
+  // A few tokens at a time, so that their scores stay in the last cache; but enough for the keys to
+  // be unpacked for.
   constexpr int64_t kScoresMax = int64_t{1} << 20;
-  const int64_t n_at_once =
-      std::clamp<int64_t>(kScoresMax / std::max<int64_t>(n_keys, 1), 1, part.n_tokens);
+  constexpr int64_t kAtOnceMin = 32;
+  const int64_t n_at_once = std::clamp(kScoresMax / std::max<int64_t>(n_keys, 1),
+                                       std::min(kAtOnceMin, part.n_tokens), part.n_tokens);
   for (int64_t t = 0; t < part.n_tokens; t += n_at_once) {
     const int64_t n = std::min(n_at_once, part.n_tokens - t);
     const int64_t row = part.first_row + t;

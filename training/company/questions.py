@@ -131,12 +131,7 @@ TWO_STEPS = [
     ("supplier-assessments/saltwick-spice-traders-2025-07.docx", "erp/suppliers.csv", "Which contract number covers the supplier whose operators lacked allergen training?", "TP-SC-0435", "Saltwick Spice Traders"),
 ]
 
-DEMO = [
-    "What yearly rent do we pay for Millrace House?", "Which roaster was put forward as our fallback for coffee?", "What do guests pay for a main course in our canteen?",
-    "Who operates the confidential outside line for whistle-blowers?", "On what ship do the lentils travel in May?", "What does invoice TI-88052 come to with VAT?",
-    "Who stands in for Hazel Winterton?", "How much sulphur dioxide may our own chutney contain?", "What did the blast chiller end up costing?",
-    "Which laboratory job number do the swollen herring pails carry?",
-]
+DEMO_EVERY = 5  # every fifth question is the demo's
 
 # Question, the entity it names as the papers spell it, words that would have to stand beside it, the paper about the entity.
 NEAR_MISSES = [
@@ -285,7 +280,7 @@ def row(number, question, **rest):
 def answerable_rows(tree):
     for kind, path, question, answer, aliases, words in ANSWERABLE:
         yield {"question": question, "answer": answer, "aliases": aliases, "documents": ["documents/" + path],
-               "passage": passage_of(tree, path, answer, words), "answerable": True, "kind": kind, **({"demo": True} if question in DEMO else {})}
+               "passage": passage_of(tree, path, answer, words), "answerable": True, "kind": kind}
     for first, second, question, answer, words in TWO_STEPS:
         yield {"question": question, "answer": answer, "documents": ["documents/" + second, "documents/" + first],
                "passage": passage_of(tree, second, answer, words), "answerable": True, "kind": "multi"}
@@ -301,6 +296,11 @@ def absent_rows():
         yield {"question": question, "kind": "absent", "must_not_occur": words}
 
 
+def shortest(row):
+    """What every right answer holds: the shortest of its forms that is part of the first."""
+    return min((a for a in [row["answer"], *row["aliases"]] if len(a) > 3 and a in row["answer"]), key=len)
+
+
 def write(tree, out):
     near, absent = list(near_rows()), list(absent_rows())
     n_near, n_absent = N_IN_QUESTIONS
@@ -310,8 +310,6 @@ def write(tree, out):
         numbered = [row(number, **r) for number, r in enumerate(rows, start)]
         start += len(numbered)
         (out / name).write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in numbered), encoding="utf-8")
-    demo = [r for r in sets["questions.jsonl"] if r.get("demo")]
-    if len(demo) != len(DEMO):
-        fail(f"{len(DEMO) - len(demo)} of the demo's questions are not among the questions")
-    (out / "demo.tsv").write_text("".join(f"{r['question']}\t{r['answer']}\n" for r in demo), encoding="utf-8")
+    demo = sets["questions.jsonl"][:len(sets["questions.jsonl"]) - n_near - n_absent][DEMO_EVERY - 1::DEMO_EVERY]
+    (out / "demo.tsv").write_text("".join(f"{r['question']}\t{shortest(r)}\n" for r in demo), encoding="utf-8")
     return start - 1
