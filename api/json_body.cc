@@ -49,6 +49,8 @@ JsonBody JsonBody::parse(const Request& request) {
   } catch (const Json::parse_error& error) {
     throw HttpError({.message = "the body is not JSON (at byte " + std::to_string(error.byte) + ")",
                      .code = "invalid_json"});
+  } catch (const Json::out_of_range&) {
+    throw HttpError({.message = "the body has a number that is too large", .code = "invalid_json"});
   }
   if (!parsed.is_object()) {
     throw HttpError({.message = "the body is not a JSON object", .code = "invalid_json"});

@@ -1,3 +1,4 @@
+// Which constants of the encoding file are read.
 #include "engine/encoding_texts.h"
 
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// JSON read with its order and numbers kept, and written as Python writes it.
 #include "engine/json_value.h"
 
 #include <algorithm>

@@ -72,7 +72,9 @@ View<const float, 2> Model::forward(std::span<const Step> steps) {
 }
 
 View<const float, 2> Model::draft(std::span<Draft> drafts) {
-  return weights_.mtp.has_value() ? draft_mtp(drafts) : draft_dspark(drafts);
+  if (!weights_.mtp.has_value()) return draft_dspark(drafts);
+  draft_mtp(drafts);
+  return {nullptr, 0, config_.vocab_size};
 }
 
 // streams = copies of the embedding

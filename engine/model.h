@@ -52,9 +52,9 @@ class Model {
   };
 
   // Guesses with the draft head that the model has, its MTP block or DSpark (which makes at most a
-  // block of guesses).  The states are as before.  The logits that the guesses were taken from,
-  // [n_guesses of all drafts, vocab_size] in the order of drafts and guesses, are valid until the
-  // next call.
+  // block of guesses).  The states are as before.  DSpark's logits, [n_guesses of all drafts,
+  // vocab_size] in the order of drafts and guesses, are valid until the next call; an MTP block
+  // leaves none.
   kernels::View<const float, 2> draft(std::span<Draft> drafts);
 
   const KvLayouts& layouts() const { return layouts_; }
@@ -171,7 +171,7 @@ class Model {
 
   void feed_mtp(std::span<const Step> steps, const Call& call);
   Tensor<3> draft_streams(Tensor<3> streams, std::span<const TokenId> following);
-  kernels::View<const float, 2> draft_mtp(std::span<Draft> drafts);
+  void draft_mtp(std::span<Draft> drafts);
 
   DsparkContext begin_context(std::span<const Step> steps, const Call& call) const;
   void read_target(int64_t layer, const DsparkContext& context);
@@ -229,7 +229,7 @@ class Model {
         projected, pre, post, comb, x, x_fp8, sublayer, query, query_fp8, heads, window, values,
         gates, entries, entry_table, index_queries, head_weights, scores, queries, low_rank,
         low_rank_fp8, router_logits, expert_weights, expert_in, gate, gate_fp8, up, expert_out,
-        logits, draft_logits, targets, targets_fp8, markov, markov_logits;
+        logits, targets, targets_fp8, markov, markov_logits;
   } buffers_;
   std::vector<uint8_t> packed_;        // rows on their way into the states
   std::vector<uint8_t> index_packed_;  // index queries

@@ -75,7 +75,7 @@ Model::Tensor<3> Model::draft_streams(Tensor<3> streams, std::span<const TokenId
 }
 
 // Each guess is fed back, with the block's own streams in place of the model's.
-kernels::View<const float, 2> Model::draft_mtp(std::span<Draft> drafts) {
+void Model::draft_mtp(std::span<Draft> drafts) {
   const MtpWeights& mtp = *weights_.mtp;
   const int64_t width = config_.hc_mult * config_.dim;
   struct Timeline {
@@ -83,19 +83,15 @@ kernels::View<const float, 2> Model::draft_mtp(std::span<Draft> drafts) {
     DraftState before;
     std::vector<float> streams;
     TokenId next;
-    int64_t first_guess;
   };
   std::vector<Timeline> timelines;
-  int64_t n_guesses = 0;
   for (Draft& draft : drafts) {
     draft.tokens.clear();
     const DraftState& known = draft.state->draft;
     if (known.streams.empty()) continue;
     timelines.push_back(
-        {&draft, known, {known.streams.end() - width, known.streams.end()}, draft.next, n_guesses});
-    n_guesses += draft.n_wanted;
+        {&draft, known, {known.streams.end() - width, known.streams.end()}, draft.next});
   }
-  const Tensor<2> all_logits = buffers_.draft_logits.take(n_guesses, config_.vocab_size);
   for (int64_t depth = 0;; ++depth) {
     Call call;
     std::vector<Timeline*> those;
@@ -116,16 +112,13 @@ kernels::View<const float, 2> Model::draft_mtp(std::span<Draft> drafts) {
     const Tensor<2> logits = logits_of(streams_, mtp.head_mixer, mtp.norm);
     for (size_t i = 0; i < those.size(); ++i) {
       const auto row = static_cast<int64_t>(i);
-      const auto mine = logits[row].span();
-      std::copy(mine.begin(), mine.end(), all_logits[those[i]->first_guess + depth].data());
-      those[i]->next = Sampler::argmax(mine);
+      those[i]->next = Sampler::argmax(logits[row].span());
       those[i]->draft->tokens.push_back(those[i]->next);
       const auto streams = streams_[row].span();
       those[i]->streams.assign(streams.begin(), streams.end());
     }
   }
   for (Timeline& timeline : timelines) timeline.draft->state->draft = std::move(timeline.before);
-  return all_logits;
 }
 
 }  // namespace widenet::engine

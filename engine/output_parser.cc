@@ -1,3 +1,4 @@
+// Generated tokens taken apart as they come.
 #include "engine/output_parser.h"
 
 #include <algorithm>

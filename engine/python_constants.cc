@@ -1,3 +1,4 @@
+// A reader of Python string literals, and of templates for str.format.
 #include "engine/python_constants.h"
 
 #include <algorithm>

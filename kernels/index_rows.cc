@@ -94,18 +94,6 @@ void pack_index_rows_reference(Stream&,
   }
 }
 
-void unpack_index_row(const uint8_t* row, const IndexLayout& layout, float* out) {
-  if (!layout.packed) {
-    std::memcpy(out, row, static_cast<size_t>(layout.row_bytes()));
-    return;
-  }
-  for (int64_t i = 0; i < layout.dim; ++i) {
-    const uint8_t scale = row[layout.dim / 2 + i / IndexLayout::kBlock];
-    const auto nibble = static_cast<uint8_t>((row[i / 2] >> (4 * (i % 2))) & 15);
-    out[i] = e2m1_to_float(nibble) * e8m0_to_float(scale);
-  }
-}
-
 void index_scores_reference(Stream& stream, const IndexScoreInputs& in, View<float, 2> scores) {
   const int64_t n_tokens = in.head_weights.dim(0);
   WN_CHECK(scores.dim(0) == n_tokens);

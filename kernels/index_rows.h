@@ -25,9 +25,6 @@ using PackIndexRows = void(Stream&, Rows<const float> x, const IndexLayout&, uin
 
 PackIndexRows pack_index_rows_reference;
 
-// One row in float32.
-void unpack_index_row(const uint8_t* row, const IndexLayout& layout, float* out);
-
 struct IndexScoreInputs {
   const uint8_t* queries = nullptr;    // [n_tokens, n_heads] rows
   View<const float, 2> head_weights;   // [n_tokens, n_heads], may be negative

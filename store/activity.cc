@@ -194,12 +194,6 @@ std::optional<Conversation> Store::conversation(ConversationId id) const {
   return first_of(read_conversations(db->query(select_conversations("id = ?1"), id)));
 }
 
-std::vector<Conversation> Store::conversations(Paging paging) const {
-  auto db = impl_->read();
-  return read_conversations(db->query(select_conversations("id > ?1 ORDER BY id LIMIT ?2"),
-                                      paging.after_id, paging.limit));
-}
-
 bool Store::delete_conversation(ConversationId id) {
   auto db = impl_->write();
   db->run("DELETE FROM answers WHERE conversation_id = ?1", id);
@@ -211,6 +205,7 @@ bool Store::delete_conversation(ConversationId id) {
 AnswerId Store::add_answer(const Answer& answer) {
   auto db = impl_->write();
   const int64_t now = now_ms();
+  db->run("DELETE FROM answers WHERE expires_ms <= ?1", now);
   db->run(
       "INSERT INTO answers (conversation_id, question, answer, created_ms, expires_ms) "
       "VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -241,20 +236,6 @@ std::vector<Answer> Store::answers_of(ConversationId conversation) const {
   auto db = impl_->read();
   return read_answers(*db,
                       db->query(select_answers("conversation_id = ?1 ORDER BY id"), conversation));
-}
-
-bool Store::delete_answer(AnswerId id) {
-  auto db = impl_->write();
-  const bool found = db->run("DELETE FROM answers WHERE id = ?1", id) > 0;
-  db.commit();
-  return found;
-}
-
-int64_t Store::purge_expired(int64_t now) {
-  auto db = impl_->write();
-  const int64_t n = db->run("DELETE FROM answers WHERE expires_ms <= ?1", now);
-  db.commit();
-  return n;
 }
 
 EvaluationId Store::create_evaluation(const Evaluation& evaluation) {

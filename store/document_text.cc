@@ -92,16 +92,6 @@ std::vector<Chunk> Store::chunks(DocumentId id) const {
   return result;
 }
 
-std::optional<Chunk> Store::chunk(ChunkId id) const {
-  auto db = impl_->read();
-  auto row = db->query(std::string("SELECT ") + kChunkColumns +
-                           " FROM chunks c JOIN documents d ON d.id = c.document_id "
-                           "WHERE c.id = ?1 AND d.deletion_id IS NULL",
-                       id);
-  if (!row.step()) return std::nullopt;
-  return read_chunk(row);
-}
-
 std::vector<int32_t> Store::tokens(DocumentId id, int64_t first_ordinal, int64_t count) const {
   auto db = impl_->read();
   auto rows = db->query(

@@ -102,11 +102,6 @@ std::vector<Document> Store::documents_of_job(JobId job) const {
   return list_documents(*db, "job_id = ?1 ORDER BY id", job);
 }
 
-std::vector<Document> Store::documents_of_file(FileId file) const {
-  auto db = impl_->read();
-  return list_documents(*db, "file_id = ?1 AND parent_id IS NULL ORDER BY id", file);
-}
-
 std::vector<Document> Store::children(DocumentId parent) const {
   auto db = impl_->read();
   return list_documents(*db, "parent_id = ?1 ORDER BY id", parent);

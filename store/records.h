@@ -182,7 +182,7 @@ struct Answer {
   std::string answer_json{};            // text, citations, mode, usage, seconds, coverage
   std::vector<DocumentId> documents{};  // in the prompt; deleting one deletes the answer
   int64_t created_ms = 0;
-  std::optional<int64_t> expires_ms{};  // purge_expired deletes it from then on
+  std::optional<int64_t> expires_ms{};  // from then on it is deleted with the next answer
 };
 
 struct Evaluation {

@@ -77,8 +77,8 @@ class Store {
   FileId add_file(const File& file);  // id and created_ms are ignored
   std::optional<File> file(FileId id) const;
   std::vector<File> files(Paging paging = {}) const;
-  // Forgets the upload; its bytes go unless a document still holds them (delete those first:
-  // documents_of_file).  False: no such file.
+  // Forgets the upload; its bytes go unless a document still holds them (delete those first).
+  // False: no such file.
   bool delete_file(FileId id);
 
   // --- documents
@@ -89,7 +89,6 @@ class Store {
   // Current versions, children among them, by id.
   std::vector<Document> documents(CollectionId collection, Paging paging = {}) const;
   std::vector<Document> documents_of_job(JobId job) const;
-  std::vector<Document> documents_of_file(FileId file) const;
   std::vector<Document> children(DocumentId parent) const;
   std::vector<Document> versions(DocumentId id) const;  // all versions of its key, newest first
 
@@ -115,7 +114,6 @@ class Store {
   std::optional<std::string> text(DocumentId id) const;
   std::vector<Page> pages(DocumentId id) const;    // with words
   std::vector<Chunk> chunks(DocumentId id) const;  // in order
-  std::optional<Chunk> chunk(ChunkId id) const;
   // The tokens of chunks [first_ordinal, first_ordinal + count), one after the other.
   std::vector<int32_t> tokens(DocumentId id, int64_t first_ordinal, int64_t count) const;
   // For another tokenizer than the one that made them: replaces every chunk's tokens.
@@ -151,14 +149,12 @@ class Store {
   // --- conversations and answers
   ConversationId create_conversation(const Conversation& conversation);
   std::optional<Conversation> conversation(ConversationId id) const;
-  std::vector<Conversation> conversations(Paging paging = {}) const;
   bool delete_conversation(ConversationId id);  // with its answers
-  AnswerId add_answer(const Answer& answer);    // id and created_ms are ignored
+  // Id and created_ms are ignored.  Answers whose time is over go in the same transaction.
+  AnswerId add_answer(const Answer& answer);
   std::optional<Answer> answer(AnswerId id) const;
   std::vector<Answer> answers(Paging paging = {}) const;
   std::vector<Answer> answers_of(ConversationId conversation) const;  // oldest first
-  bool delete_answer(AnswerId id);
-  int64_t purge_expired(int64_t now_ms);  // returns how many answers went
 
   // --- evaluations
   EvaluationId create_evaluation(const Evaluation& evaluation);

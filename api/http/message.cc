@@ -39,6 +39,27 @@ bool parse_query(std::string_view text, Fields& query) {
   return true;
 }
 
+// "invalid_request_error", "authentication_error", ...: the class of a status, as clients of the
+// OpenAI API know them.
+std::string_view error_type(int status) {
+  switch (status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 413:
+      return "request_too_large";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "overloaded_error";
+    default:
+      return status >= 500 ? "api_error" : "invalid_request_error";
+  }
+}
+
 }  // namespace
 
 std::optional<std::string_view> Fields::find(std::string_view name) const {
@@ -95,25 +116,6 @@ std::string format_event(const Event& event) {
     rest.remove_prefix(end + (is_crlf ? 2 : 1));
   }
   return out + "\n";
-}
-
-std::string_view error_type(int status) {
-  switch (status) {
-    case 401:
-      return "authentication_error";
-    case 403:
-      return "permission_error";
-    case 404:
-      return "not_found_error";
-    case 413:
-      return "request_too_large";
-    case 429:
-      return "rate_limit_error";
-    case 503:
-      return "overloaded_error";
-    default:
-      return status >= 500 ? "api_error" : "invalid_request_error";
-  }
 }
 
 Response error_response(const HttpError::Detail& detail) {

@@ -114,10 +114,6 @@ class HttpError : public std::exception {
 // {"error": ...} as a response.
 Response error_response(const HttpError::Detail& detail);
 
-// "invalid_request_error", "authentication_error", ...: the class of a status, as clients of the
-// OpenAI API know them.
-std::string_view error_type(int status);
-
 // Decodes %XX (and '+' as a space, in queries).  Nullopt: malformed, not UTF-8, or a NUL in it.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 

@@ -1,3 +1,4 @@
+// From a chat completion's body to what the model is to do, every field checked.
 #include "api/routes/chat_request.h"
 
 #include <algorithm>

@@ -200,6 +200,17 @@ TEST_F(AskRouteTest, ChatStreamsChunksAndDone) {
   }
 }
 
+TEST_F(AskRouteTest, BodiesThatAreNotJsonAreRefused) {
+  for (const std::string body :
+       {"{", "[]", "\"x\"", "{\"messages\": 1e400}", "\xff", "{\"messages\": []} x"}) {
+    for (const char* target : {"/v1/chat/completions", "/v1/ask"}) {
+      const Response response = call("POST", target, body);
+      EXPECT_EQ(response.status, 400) << target << ' ' << body;
+      EXPECT_NE(response.body.find("invalid_json"), std::string::npos) << response.body;
+    }
+  }
+}
+
 TEST_F(AskRouteTest, ChatRefusesWhatItCannotDo) {
   const Json user = {{"role", "user"}, {"content", "Hi"}};
   for (const Json& body : std::vector<Json>{
