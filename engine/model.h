@@ -227,9 +227,9 @@ class Model {
   struct {
     Buffer streams, wanted_streams, past_streams, draft_streams, embedded, embedded_fp8, fresh_rows,
         projected, pre, post, comb, x, x_fp8, sublayer, query, query_fp8, heads, window, values,
-        gates, entries, entry_table, index_queries, head_weights, scores, queries, low_rank,
-        low_rank_fp8, router_logits, expert_weights, expert_in, gate, gate_fp8, up, expert_out,
-        logits, targets, targets_fp8, markov, markov_logits;
+        gates, entries, entry_table, index_queries, head_weights, queries, low_rank, low_rank_fp8,
+        router_logits, expert_weights, expert_in, gate, gate_fp8, up, expert_out, logits, targets,
+        targets_fp8, markov, markov_logits;
   } buffers_;
   std::vector<uint8_t> packed_;        // rows on their way into the states
   std::vector<uint8_t> index_packed_;  // index queries

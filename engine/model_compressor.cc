@@ -128,32 +128,20 @@ void Model::project_index_queries(
 // The index_topk best visible entries of each token, by the lightning indexer.  Where everything
 // visible is selected anyway, nothing is scored.
 void Model::select_entries(const Part& part, const LayerState& state) {
-  const int64_t k = config_.index_topk;
   const int64_t n_heads = config_.index_n_heads;
-  const int64_t n_keys = (part.first_position + part.n_tokens) / ModelConfig::kOverlappingRatio;
-  kernels::IndexScoreInputs in;
+  const int64_t row = part.first_row;
+  int32_t* n_visible = n_selected_.data() + row;
+  kernels::IndexInputs in;
   in.keys = state.index_keys.data();
   in.layout = layouts_.index_keys;
-
-  // A few tokens at a time, so that their scores stay in the last cache; but enough for the keys to
-  // be unpacked for.
-  constexpr int64_t kScoresMax = int64_t{1} << 20;
-  constexpr int64_t kAtOnceMin = 32;
-  const int64_t n_at_once = std::clamp(kScoresMax / std::max<int64_t>(n_keys, 1),
-                                       std::min(kAtOnceMin, part.n_tokens), part.n_tokens);
-  for (int64_t t = 0; t < part.n_tokens; t += n_at_once) {
-    const int64_t n = std::min(n_at_once, part.n_tokens - t);
-    const int64_t row = part.first_row + t;
-    const Tensor<2> scores = buffers_.scores.take(n, n_keys);
-    int32_t* n_visible = n_selected_.data() + row;
-    if (n_keys > k) {
-      in.queries = index_packed_.data() + row * n_heads * in.layout.row_bytes();
-      in.head_weights = buffers_.head_weights.take(row + n, n_heads).slice(row, n);
-      in.n_visible = n_visible;
-      ops_.index_scores(stream_, in, scores);
-    }
-    ops_.top_k(stream_, scores, n_visible, {selected_.data() + row * k, n, k}, n_visible);
+  in.n_visible = n_visible;
+  if (n_visible[part.n_tokens - 1] > config_.index_topk) {
+    in.queries = index_packed_.data() + row * n_heads * in.layout.row_bytes();
+    in.head_weights = part.of(buffers_.head_weights.take(row + part.n_tokens, n_heads));
   }
+  ops_.index_select(
+      stream_, in, {selected_.data() + row * config_.index_topk, part.n_tokens, config_.index_topk},
+      n_visible);
 }
 
 }  // namespace widenet::engine

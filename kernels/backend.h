@@ -10,13 +10,13 @@
 #include "kernels/hadamard.h"
 #include "kernels/hyper_connection.h"
 #include "kernels/index_rows.h"
+#include "kernels/index_select.h"
 #include "kernels/kv_rows.h"
 #include "kernels/linear.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
 #include "kernels/router.h"
 #include "kernels/swiglu.h"
-#include "kernels/top_k.h"
 
 namespace widenet::kernels {
 
@@ -33,8 +33,7 @@ struct Backend {
   UnpackKvRows* unpack_kv_rows;
   Hadamard* hadamard;
   PackIndexRows* pack_index_rows;
-  IndexScores* index_scores;
-  TopK* top_k;
+  IndexSelect* index_select;
   HcProject* hc_project;
   HcMixes* hc_mixes;
   HcCollapse* hc_collapse;

@@ -25,23 +25,4 @@ using PackIndexRows = void(Stream&, Rows<const float> x, const IndexLayout&, uin
 
 PackIndexRows pack_index_rows_reference;
 
-struct IndexScoreInputs {
-  const uint8_t* queries = nullptr;    // [n_tokens, n_heads] rows
-  View<const float, 2> head_weights;   // [n_tokens, n_heads], may be negative
-  const uint8_t* keys = nullptr;       // [n_keys] rows
-  const int32_t* n_visible = nullptr;  // [n_tokens]: keys 0 .. n_visible - 1 are scored
-  IndexLayout layout;
-};
-
-// scores[t][s] = sum_h head_weights[t][h] * max(0, queries[t][h] . keys[s])   for s < n_visible[t];
-// what lies beyond is left as it was.
-//
-// With packed rows the dot product is exact up to the addition of the four-byte floats of its
-// blocks in order, and (as the official code keeps them) dot products, their weighted values and
-// the score are rounded to BF16; heads are added in order, in float32.  Bit-identical on every
-// backend. With float rows nothing is rounded and backends agree to 1e-5 of the sum of magnitudes.
-using IndexScores = void(Stream&, const IndexScoreInputs&, View<float, 2> scores);
-
-IndexScores index_scores_reference;
-
 }  // namespace widenet::kernels

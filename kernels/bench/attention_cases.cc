@@ -54,37 +54,32 @@ std::vector<uint8_t> random_index_rows(int64_t n_rows, const IndexLayout& layout
   return rows;
 }
 
-Call prepare_index_scores(const IndexScoresShape& s, int64_t n_copies) {
+// `negative` of four heads have a negative weight, as in trained models.
+Call prepare_index_select(const IndexShape& s, int64_t negative, int64_t n_copies) {
   Noise noise;
   const int64_t n_queries = s.n_tokens * s.n_heads;
+  std::vector<float> weights = noise.floats(n_queries);
+  for (int64_t i = 0; i < n_queries; ++i) {
+    float& weight = weights[static_cast<size_t>(i)];
+    weight = std::copysign(weight, i % 4 < negative ? -1.0f : 1.0f);
+  }
   return [s, queries = Copies(random_index_rows(n_queries, s.layout, noise), n_copies),
-          head_weights = Copies(noise.floats(n_queries), n_copies),
+          head_weights = Copies(weights, n_copies),
           keys = Copies(random_index_rows(s.n_keys, s.layout, noise), n_copies),
           n_visible = Copies(repeated(s.n_tokens, s.n_keys), n_copies),
-          scores = Copies(zeros(s.n_tokens * s.n_keys), n_copies)](const Backend& backend,
-                                                                   Stream& stream, int64_t call) {
-    const IndexScoreInputs in{queries.at(call),
-                              {head_weights.at(call), s.n_tokens, s.n_heads},
-                              keys.at(call),
-                              n_visible.at(call),
-                              s.layout};
-    backend.index_scores(stream, in, {scores.at(call), s.n_tokens, s.n_keys});
-  };
-}
-
-Call prepare_top_k(ChoiceShape s, int64_t n_copies) {
-  Noise noise;
-  return [s, scores = Copies(noise.floats(s.n_tokens * s.n), n_copies),
-          n_visible = Copies(repeated(s.n_tokens, s.n), n_copies),
           selected = Copies(repeated(s.n_tokens * s.k, 0), n_copies),
           n_selected = Copies(repeated(s.n_tokens, 0), n_copies)](const Backend& backend,
                                                                   Stream& stream, int64_t call) {
-    backend.top_k(stream, View<const float, 2>(scores.at(call), s.n_tokens, s.n),
-                  n_visible.at(call), {selected.at(call), s.n_tokens, s.k}, n_selected.at(call));
+    const IndexInputs in{queries.at(call),
+                         {head_weights.at(call), s.n_tokens, s.n_heads},
+                         keys.at(call),
+                         n_visible.at(call),
+                         s.layout};
+    backend.index_select(stream, in, {selected.at(call), s.n_tokens, s.k}, n_selected.at(call));
   };
 }
 
-Call prepare_route(ChoiceShape s, int64_t n_copies) {
+Call prepare_route(RouteShape s, int64_t n_copies) {
   Noise noise;
   return [s, logits = Copies(noise.floats(s.n_tokens * s.n), n_copies),
           bias = Copies(noise.floats(s.n), n_copies),
@@ -173,13 +168,19 @@ void add_attention_cases(const ModelShape& model, std::vector<Case>& cases) {
         return prepare_pack_index_rows(n_index_rows, index_layout, n_copies);
       });
 
+  const auto add_index_select = [&](const char* variant, int64_t n_tokens, int64_t negative) {
+    const IndexShape s{n_tokens, model.n_index_heads, model.n_keys, model.index_topk, index_layout};
+    add("index_select", variant, {n_tokens, s.n_heads, s.n_keys}, index_select_work(s),
+        Unit::int8_dot,
+        [=](int64_t n_copies) { return prepare_index_select(s, negative, n_copies); });
+  };
+  add_index_select("prefill", model.n_tokens, 0);
+  add_index_select("prefill, signs", model.n_tokens, 2);
+  add_index_select("decode", 1, 0);
+
   // A chunk's tokens see about the same keys; one token alone reads them all for itself.
   for (const int64_t n_tokens : {int64_t{32}, int64_t{1}}) {
     const char* phase = n_tokens == 1 ? "decode" : "prefill";
-    const IndexScoresShape scores{n_tokens, model.n_index_heads, model.n_keys, index_layout};
-    add("index_scores", phase, {n_tokens, scores.n_heads, scores.n_keys}, index_scores_work(scores),
-        Unit::int8_dot, [=](int64_t n_copies) { return prepare_index_scores(scores, n_copies); });
-
     const AttentionShape s{.n_tokens = n_tokens,
                            .n_heads = model.n_heads,
                            .window_length = model.window_length,
@@ -193,10 +194,7 @@ void add_attention_cases(const ModelShape& model, std::vector<Case>& cases) {
         [=](int64_t n_copies) { return prepare_attention(s, n_entries, n_copies); });
   }
 
-  const ChoiceShape keys{32, model.n_keys, model.index_topk};
-  add("top_k", "", {keys.n_tokens, keys.n, keys.k}, top_k_work(keys), Unit::f32_fma,
-      [=](int64_t n_copies) { return prepare_top_k(keys, n_copies); });
-  const ChoiceShape experts{model.n_tokens, model.n_experts, model.experts_per_token};
+  const RouteShape experts{model.n_tokens, model.n_experts, model.experts_per_token};
   add("route", "", {experts.n_tokens, experts.n, experts.k}, route_work(experts), Unit::f32_fma,
       [=](int64_t n_copies) { return prepare_route(experts, n_copies); });
 }

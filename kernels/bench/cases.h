@@ -15,11 +15,11 @@ inline constexpr const char* kOperations[] = {"linear",       "quantise_activati
                                               "rms_norm",     "rope",
                                               "pack_kv_rows", "unpack_kv_rows",
                                               "hadamard",     "pack_index_rows",
-                                              "index_scores", "top_k",
-                                              "hc_project",   "hc_mixes",
-                                              "hc_collapse",  "hc_expand",
-                                              "compress",     "attention",
-                                              "route",        "swiglu"};
+                                              "index_select", "hc_project",
+                                              "hc_mixes",     "hc_collapse",
+                                              "hc_expand",    "compress",
+                                              "attention",    "route",
+                                              "swiglu"};
 static_assert(sizeof(Backend) == sizeof(const char*) + std::size(kOperations) * sizeof(Linear*),
               "a new operation is measured too: name it here and add a case");
 

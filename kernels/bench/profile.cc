@@ -9,7 +9,7 @@
 namespace widenet::kernels::bench {
 namespace {
 
-constexpr size_t kOperations = 18;
+constexpr size_t kOperations = 17;
 OperationProfile profiles[kOperations];
 
 void add_operations(OperationProfile& profile, Unit unit, int64_t n) {
@@ -34,12 +34,14 @@ void add_work(OperationProfile& profile,
 
 void add_work(OperationProfile& profile,
               const Stream&,
-              const IndexScoreInputs& in,
-              View<float, 2>) {
+              const IndexInputs& in,
+              View<int32_t, 2> selected,
+              int32_t*) {
+  if (in.queries == nullptr) return;  // all is selected
   int64_t n_scores = 0;
   int64_t n_keys = 0;
   for (int64_t t = 0; t < in.head_weights.dim(0); ++t) {
-    n_scores += in.n_visible[t];
+    if (in.n_visible[t] > selected.dim(1)) n_scores += in.n_visible[t];
     n_keys = std::max<int64_t>(n_keys, in.n_visible[t]);
   }
   add_operations(profile, Unit::int8_dot, 2 * n_scores * in.head_weights.dim(1) * in.layout.dim);
@@ -103,16 +105,15 @@ Backend profiled(const Backend& inner) {
   time<5>("unpack_kv_rows", backend.unpack_kv_rows);
   time<6>("hadamard", backend.hadamard);
   time<7>("pack_index_rows", backend.pack_index_rows);
-  time<8>("index_scores", backend.index_scores);
-  time<9>("top_k", backend.top_k);
-  time<10>("hc_project", backend.hc_project);
-  time<11>("hc_mixes", backend.hc_mixes);
-  time<12>("hc_collapse", backend.hc_collapse);
-  time<13>("hc_expand", backend.hc_expand);
-  time<14>("compress", backend.compress);
-  time<15>("attention", backend.attention);
-  time<16>("route", backend.route);
-  time<17>("swiglu", backend.swiglu);
+  time<8>("index_select", backend.index_select);
+  time<9>("hc_project", backend.hc_project);
+  time<10>("hc_mixes", backend.hc_mixes);
+  time<11>("hc_collapse", backend.hc_collapse);
+  time<12>("hc_expand", backend.hc_expand);
+  time<13>("compress", backend.compress);
+  time<14>("attention", backend.attention);
+  time<15>("route", backend.route);
+  time<16>("swiglu", backend.swiglu);
   return backend;
 }
 

@@ -10,7 +10,7 @@
 
 namespace widenet::kernels::bench {
 
-// Of products only (linear, index_scores, attention) is the work counted: the arithmetic by the
+// Of products only (linear, index_select, attention) is the work counted: the arithmetic by the
 // unit that it could keep busy, and the bytes of what does not come from the call before, weights
 // and stored rows.
 struct OperationProfile {

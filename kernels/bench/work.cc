@@ -132,21 +132,15 @@ Work compress_work(CompressShape x) {
   return {kFloat * 2 * pooled, kFloat * n, 6 * pooled + n};
 }
 
-// The dot products; the sum over heads is a hundredth of them.
-Work index_scores_work(const IndexScoresShape& x) {
+// The dot products of all heads; their sum and the choice are a hundredth of them.
+Work index_select_work(const IndexShape& x) {
   const int64_t n_queries = x.n_tokens * x.n_heads;
   return {(n_queries + x.n_keys) * x.layout.row_bytes() + kFloat * n_queries + kInt * x.n_tokens,
-          kFloat * x.n_tokens * x.n_keys, 2 * n_queries * x.n_keys * x.layout.dim};
-}
-
-// Every score is compared at least once.
-Work top_k_work(ChoiceShape x) {
-  return {kFloat * x.n_tokens * x.n + kInt * x.n_tokens, kInt * x.n_tokens * (x.k + 1),
-          x.n_tokens * x.n};
+          kInt * x.n_tokens * (x.k + 1), 2 * n_queries * x.n_keys * x.layout.dim};
 }
 
 // A logit: exponential, 1 +, logarithm, root, plus bias, compare.  A choice: sum, divide, scale.
-Work route_work(ChoiceShape x) {
+Work route_work(RouteShape x) {
   return {kFloat * (x.n_tokens * x.n + x.n), (kInt + kFloat) * x.n_tokens * x.k,
           x.n_tokens * (6 * x.n + 3 * x.k)};
 }

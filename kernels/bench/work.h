@@ -66,22 +66,22 @@ struct CompressShape {
 };
 Work compress_work(CompressShape x);
 
-// Every key is visible to every token.
-struct IndexScoresShape {
+// Every key is visible to every token, which selects k of them.
+struct IndexShape {
   int64_t n_tokens = 0;
   int64_t n_heads = 0;
   int64_t n_keys = 0;
+  int64_t k = 0;
   IndexLayout layout;
 };
-Work index_scores_work(const IndexScoresShape& x);
+Work index_select_work(const IndexShape& x);
 
-struct ChoiceShape {  // k of n, for each token
+struct RouteShape {  // k of n experts, for each token
   int64_t n_tokens = 0;
   int64_t n = 0;
   int64_t k = 0;
 };
-Work top_k_work(ChoiceShape x);
-Work route_work(ChoiceShape x);
+Work route_work(RouteShape x);
 
 // Consecutive tokens, each with a full window and k selected entries; together they select
 // n_distinct different ones.

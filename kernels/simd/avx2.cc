@@ -81,6 +81,12 @@ WN_INLINE F where_less(F x, F y, F a, F b) {
 WN_INLINE uint32_t lanes_at_least(F x, F y) {
   return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, y, _CMP_GE_OQ)));
 }
+// The named lanes of v, one behind the other; what follows them up to a vector may be overwritten.
+WN_INLINE void store_lanes(float* p, F v, uint32_t lanes) {
+  float values[8];
+  store(values, v);
+  for (; lanes != 0; lanes &= lanes - 1u) *p++ = values[__builtin_ctz(lanes)];
+}
 // v * 2^n for integers n in [-126, 127].
 WN_INLINE F times_power_of_two(F v, F n) {
   const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
@@ -148,7 +154,8 @@ WN_INLINE void decode_e4m3_block(const uint8_t* codes, float scale, int64_t n, f
 
 // --- Index scores ---
 
-constexpr int kIndexTiles = 1;
+constexpr int kIndexTiles = 1;    // that meet queries together
+constexpr int kUniformShift = 0;  // none: 16 bits hold no more than a block's sum
 
 // Twice the E2M1 codes in the bytes of v, plus `offset`.
 template <int offset>

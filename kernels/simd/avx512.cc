@@ -82,6 +82,10 @@ WN_INLINE F where_less(F x, F y, F a, F b) {
 WN_INLINE uint32_t lanes_at_least(F x, F y) {
   return _mm512_cmp_ps_mask(x, y, _CMP_GE_OQ);
 }
+// The named lanes of v, one behind the other; what follows them up to a vector is overwritten.
+WN_INLINE void store_lanes(float* p, F v, uint32_t lanes) {
+  _mm512_storeu_ps(p, _mm512_maskz_compress_ps(static_cast<__mmask16>(lanes), v));
+}
 // v * 2^n for integers n in [-126, 127].
 WN_INLINE F times_power_of_two(F v, F n) {
   const __m512i bits =
@@ -312,7 +316,8 @@ WN_INLINE void decode_e4m3_block(const uint8_t* codes, float scale, int64_t n, f
 
 // --- Index scores ---
 
-constexpr int kIndexTiles = 2;
+constexpr int kIndexTiles = 4;    // that meet queries together
+constexpr int kUniformShift = 3;  // 24 << 3 is a byte, 12 << 3 one with a sign
 
 // Twice the E2M1 codes in the bytes of v, plus `offset`.
 template <int offset>

@@ -9,11 +9,11 @@
 #include "kernels/simd/compressor.h"
 #include "kernels/simd/hyper_connection.h"
 #include "kernels/simd/index_rows.h"
+#include "kernels/simd/index_select.h"
 #include "kernels/simd/kv_rows.h"
 #include "kernels/simd/linear.h"
 #include "kernels/simd/router.h"
 #include "kernels/simd/rows.h"
-#include "kernels/simd/top_k.h"
 
 namespace widenet::kernels {
 namespace {
@@ -29,8 +29,7 @@ constexpr Backend simd_backend(const char* name) {
       .unpack_kv_rows = unpack_kv_rows,
       .hadamard = hadamard,
       .pack_index_rows = pack_index_rows,
-      .index_scores = index_scores,
-      .top_k = top_k,
+      .index_select = index_select,
       .hc_project = hc_project,
       .hc_mixes = hc_mixes,
       .hc_collapse = hc_collapse,

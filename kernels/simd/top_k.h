@@ -1,4 +1,5 @@
-// Exact top-k by bisection: counting what lies above a threshold is one comparison a vector.
+// The k largest of a row of BF16 numbers by bisection: counting what lies above a threshold is one
+// comparison a vector.
 #pragma once
 
 #include "kernels/simd/arithmetic.h"
@@ -31,8 +32,8 @@ int64_t count_at_least(const float* values, int64_t n, float threshold) {
   return count;
 }
 
-// The k-th largest of n values, 1 <= k <= n, or a lower number that the (k + 1)-th does not reach:
-// at least k values reach it, and more than k only if the k-th has equals.
+// The k-th largest of n BF16 values, 1 <= k <= n, or a lower number that the (k + 1)-th does not
+// reach: at least k values reach it, and more than k only if the k-th has equals.
 float find_threshold(const float* values, int64_t n, int64_t k) {
   float least = values[0];
   float largest = values[0];
@@ -52,14 +53,26 @@ float find_threshold(const float* values, int64_t n, int64_t k) {
   }
   int64_t low = order_of(least);                               // at least k reach it
   int64_t high = static_cast<int64_t>(order_of(largest)) + 1;  // fewer than k do
-  while (high - low > 1) {
+  while (high - low > 0x10000) {  // until only one BF16 number is between them
     const int64_t middle = low + (high - low) / 2;
     const float threshold = float_of_order(static_cast<int32_t>(middle));
     const int64_t count = count_at_least(values, n, threshold);
     if (count == k) return threshold;
     (count > k ? low : high) = middle;
   }
-  return float_of_order(static_cast<int32_t>(low));
+  const F bound = splat(float_of_order(static_cast<int32_t>(low)));
+  F smallest = splat(largest);
+  for (i = 0; i + kLanes <= n; i += kLanes) {
+    const F v = load(values + i);
+    smallest = min(smallest, where_less(v, bound, smallest, v));
+  }
+  float found = -largest_lane(sub(zero(), smallest));
+  for (; i < n; ++i) {
+    if (values[i] >= float_of_order(static_cast<int32_t>(low)) && values[i] < found) {
+      found = values[i];
+    }
+  }
+  return found;
 }
 
 // Calls body(index) for every score that reaches the threshold, in order.
@@ -109,31 +122,6 @@ void select_row(const float* scores, int64_t n, int64_t k, float* work, int32_t*
   for_each_at_least(candidates, n_candidates, threshold, [&](int64_t i) WN_ALWAYS {
     if (candidates[i] == threshold && ties_left-- <= 0) return;
     *out++ = candidates == scores ? static_cast<int32_t>(i) : indices[i];
-  });
-}
-
-void top_k(Stream& stream,
-           View<const float, 2> scores,
-           const int32_t* n_visible,
-           View<int32_t, 2> selected,
-           int32_t* n_selected) {
-  WN_CHECK(selected.dim(0) == scores.dim(0));
-  const int64_t k = selected.dim(1);
-  const int64_t stride = scores.dim(1);
-  const float* from = scores.data();
-  int32_t* to = selected.data();
-  parallel_for(stream, scores.dim(0), piece_for(4 * stride), [&](int64_t first, int64_t last) {
-    const Scratch memory(2 * stride * 4);
-    for (int64_t t = first; t < last; ++t) {
-      const int64_t n = n_visible[t];
-      WN_CHECK(n <= stride);
-      n_selected[t] = static_cast<int32_t>(at_most(k, n));
-      if (n <= k) {
-        for (int64_t s = 0; s < n; ++s) to[t * k + s] = static_cast<int32_t>(s);
-      } else if (k > 0) {
-        select_row(from + t * stride, n, k, memory.floats(), to + t * k);
-      }
-    }
   });
 }
 

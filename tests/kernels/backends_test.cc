@@ -38,6 +38,23 @@ class BackendsTest : public testing::TestWithParam<const Backend*> {
     return bytes;
   }
 
+  // Rows for the indexer, packed.  Kinds: 0 noise; 1 blocks of very different size, so that no
+  // scale does for a row; 2 a few values, so that many scores are equal; 3 rows of zeros among
+  // others.
+  std::vector<uint8_t> index_rows(int64_t n_rows, IndexLayout layout, int kind) {
+    std::vector<float> x = random(n_rows * layout.dim);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const size_t row = i / static_cast<size_t>(layout.dim);
+      if (kind == 1) x[i] *= std::exp2(static_cast<float>((i / 32 + row) % 7) * 3.0f - 9.0f);
+      if (kind == 2) x[i] = row % 3 == 0 ? 1.0f : static_cast<float>(i % 2);
+      if (kind == 3 && row % 2 == 0) x[i] = 0.0f;
+    }
+    std::vector<uint8_t> rows(static_cast<size_t>(n_rows * layout.row_bytes()));
+    pack_index_rows_reference(stream_, View<const float, 2>(x.data(), n_rows, layout.dim), layout,
+                              rows.data());
+    return rows;
+  }
+
   std::mt19937 rng_{20261125};
   std::normal_distribution<float> normal_;
   Stream stream_;
@@ -270,30 +287,6 @@ TEST_P(BackendsTest, RowsPackBitIdentically) {
   }
 }
 
-TEST_P(BackendsTest, TopKIsTheReferences) {
-  for (const int64_t k : {1, 5, 64, 128}) {
-    for (const int64_t n : {1, 7, 63, 128, 129, 200, 511, 1000, 4099, 20000}) {
-      std::vector<float> scores = random(3 * n, true);
-      for (int64_t i = 0; i < n; ++i) {
-        float& many_zeros = scores[static_cast<size_t>(n + i)];
-        many_zeros = std::max(many_zeros - 1.5f, 0.0f);
-        scores[static_cast<size_t>(2 * n + i)] = -1.0f;  // all alike
-      }
-      const std::vector<int32_t> n_visible = {static_cast<int32_t>(n), static_cast<int32_t>(n),
-                                              static_cast<int32_t>(n - n / 3)};
-      std::vector<int32_t> expected(static_cast<size_t>(3 * k), -1);
-      std::vector<int32_t> actual = expected;
-      std::vector<int32_t> n_expected(3);
-      std::vector<int32_t> n_actual(3);
-      const View<const float, 2> in(scores.data(), 3, n);
-      reference().top_k(stream_, in, n_visible.data(), {expected.data(), 3, k}, n_expected.data());
-      ops().top_k(stream_, in, n_visible.data(), {actual.data(), 3, k}, n_actual.data());
-      ASSERT_EQ(n_actual, n_expected) << n << ", " << k;
-      ASSERT_EQ(actual, expected) << n << ", " << k;
-    }
-  }
-}
-
 TEST_P(BackendsTest, RoutesAgree) {
   constexpr int64_t kTokens = 50;
   for (const int64_t n_experts : {6, 8, 17, 256}) {
@@ -327,26 +320,50 @@ TEST_P(BackendsTest, RoutesAgree) {
   }
 }
 
-TEST_P(BackendsTest, IndexScoresAreBitIdentical) {
-  const IndexLayout layout{.dim = 128, .packed = true};
-  for (const int64_t n_keys : {1, 7, 8, 16, 17, 100}) {
-    const std::vector<float> q = random(3 * 4 * 128);
-    const std::vector<float> k = random(n_keys * 128);
-    std::vector<uint8_t> queries(static_cast<size_t>(12 * layout.row_bytes()));
-    std::vector<uint8_t> keys(static_cast<size_t>(n_keys * layout.row_bytes()));
-    ops().pack_index_rows(stream_, View<const float, 2>(q.data(), 12, 128), layout, queries.data());
-    ops().pack_index_rows(stream_, View<const float, 2>(k.data(), n_keys, 128), layout,
-                          keys.data());
-    const std::vector<float> head_weights = random(12, true);
-    const auto n = static_cast<int32_t>(n_keys);
-    const std::vector<int32_t> n_visible = {n / 2, n - 1, n};
-    const IndexScoreInputs in{
-        queries.data(), {head_weights.data(), 3, 4}, keys.data(), n_visible.data(), layout};
-    std::vector<float> expected(static_cast<size_t>(3 * n_keys), -1.0f);
-    std::vector<float> actual = expected;
-    reference().index_scores(stream_, in, {expected.data(), 3, n_keys});
-    ops().index_scores(stream_, in, {actual.data(), 3, n_keys});
-    EXPECT_EQ(actual, expected) << n_keys;
+TEST_P(BackendsTest, IndexSelectsWhatTheReferenceDoes) {
+  ThreadPool pool(3);
+  Stream threads{.pool = &pool};
+  for (const int kind : {0, 1, 2, 3}) {
+    for (const int64_t dim : {32, 128, 256}) {
+      if (kind > 0 && dim != 128) continue;
+      const IndexLayout layout{.dim = dim, .packed = true};
+      for (const int64_t n_heads : {1, 3, 6}) {
+        for (const int64_t n_keys : {1, 17, 129, 700, 6500}) {
+          const int64_t n_tokens = n_keys > 1000 ? 3 : 70;
+          const std::vector<uint8_t> queries = index_rows(n_tokens * n_heads, layout, kind);
+          const std::vector<uint8_t> keys = index_rows(n_keys, layout, kind);
+          // All positive, all negative, mixed.
+          std::vector<float> weights = random(n_tokens * n_heads, true);
+          for (int64_t i = 0; i < n_tokens * n_heads; ++i) {
+            float& weight = weights[static_cast<size_t>(i)];
+            if (i / n_heads % 3 < 2) weight = std::copysign(weight, i / n_heads % 3 == 0 ? 1.0f : -1.0f);
+          }
+          std::vector<int32_t> n_visible;
+          for (int64_t t = 0; t < n_tokens; ++t) {
+            n_visible.push_back(static_cast<int32_t>(n_keys - n_keys * (n_tokens - 1 - t) / 90));
+          }
+          const IndexInputs in{queries.data(),
+                               {weights.data(), n_tokens, n_heads},
+                               keys.data(),
+                               n_visible.data(),
+                               layout};
+          for (const int64_t k : {1, 5, 128}) {
+            std::vector<int32_t> expected(static_cast<size_t>(n_tokens * k), -1);
+            std::vector<int32_t> actual = expected;
+            std::vector<int32_t> n_expected(static_cast<size_t>(n_tokens));
+            std::vector<int32_t> n_actual = n_expected;
+            index_select_reference(threads, in, {expected.data(), n_tokens, k}, n_expected.data());
+            for (Stream* stream : {&stream_, &threads}) {
+              std::fill(actual.begin(), actual.end(), -1);
+              ops().index_select(*stream, in, {actual.data(), n_tokens, k}, n_actual.data());
+              ASSERT_EQ(n_actual, n_expected);
+              ASSERT_EQ(actual, expected) << "kind " << kind << ", dim " << dim << ", " << n_heads
+                                          << " heads, " << n_keys << " keys, k " << k;
+            }
+          }
+        }
+      }
+    }
   }
 }
 

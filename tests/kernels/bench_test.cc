@@ -108,8 +108,8 @@ TEST(BenchWorkTest, SelectionAndAttentionByHand) {
   expect_work(compress_work({3, 4, 5, false}), 2 * 4 * 60, 60, 6 * 60 + 15);
   expect_work(compress_work({3, 4, 5, true}), 2 * 4 * 120, 60, 6 * 120 + 15);
   // 2 tokens x 3 heads = 6 queries and 10 keys of 68 bytes; 60 dot products of 128.
-  expect_work(index_scores_work({2, 3, 10, {128, true}}), 16 * 68 + 24 + 8, 80, 15360);
-  expect_work(top_k_work({2, 10, 3}), 80 + 8, 24 + 8, 20);
+  // Each token writes 4 numbers of keys and how many there are.
+  expect_work(index_select_work({2, 3, 10, 4, {128, true}}), 16 * 68 + 24 + 8, 40, 15360);
   expect_work(route_work({2, 8, 3}), 64 + 32, 48, 2 * (48 + 9));
   // 2 tokens x 3 heads x (4 + 5) rows of 512: 54 dot products and 54 weighted sums.  5 window rows;
   // 8 different entries of 584 bytes.
@@ -142,8 +142,8 @@ void spy_on(Function*& member) {
 Backend make_spying_backend() {
   Backend backend = *available_backends().back();
   auto& [name, linear, quantise_activations, rms_norm, rope, pack_kv_rows, unpack_kv_rows, hadamard,
-         pack_index_rows, index_scores, top_k, hc_project, hc_mixes, hc_collapse, hc_expand,
-         compress, attention, route, swiglu] = backend;
+         pack_index_rows, index_select, hc_project, hc_mixes, hc_collapse, hc_expand, compress,
+         attention, route, swiglu] = backend;
   name = "spy";
   spy_on<0>(linear);
   spy_on<1>(quantise_activations);
@@ -153,16 +153,15 @@ Backend make_spying_backend() {
   spy_on<5>(unpack_kv_rows);
   spy_on<6>(hadamard);
   spy_on<7>(pack_index_rows);
-  spy_on<8>(index_scores);
-  spy_on<9>(top_k);
-  spy_on<10>(hc_project);
-  spy_on<11>(hc_mixes);
-  spy_on<12>(hc_collapse);
-  spy_on<13>(hc_expand);
-  spy_on<14>(compress);
-  spy_on<15>(attention);
-  spy_on<16>(route);
-  spy_on<17>(swiglu);
+  spy_on<8>(index_select);
+  spy_on<9>(hc_project);
+  spy_on<10>(hc_mixes);
+  spy_on<11>(hc_collapse);
+  spy_on<12>(hc_expand);
+  spy_on<13>(compress);
+  spy_on<14>(attention);
+  spy_on<15>(route);
+  spy_on<16>(swiglu);
   return backend;
 }
 
@@ -192,7 +191,7 @@ TEST(ProfileTest, EveryOperationIsTimedUnderItsOwnName) {
     EXPECT_EQ(profile[0].operation, c.operation);
     EXPECT_EQ(profile[0].calls, 1);
     EXPECT_GT(profile[0].seconds, 0.0);
-    if (c.operation == "linear" || c.operation == "index_scores") {
+    if (c.operation == "linear" || c.operation == "index_select") {
       EXPECT_EQ(profile[0].all_operations() > 0, true) << c.name();
     }
     if (c.operation == "linear") {

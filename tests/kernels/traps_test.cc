@@ -186,15 +186,26 @@ TEST_P(TrapsTest, RouterTakesGivenExpertsWithTheirOwnScores) {
   EXPECT_GT(weights[0], weights[1]);
 }
 
-TEST_P(TrapsTest, TopKBreaksTiesToTheLowerEntryAndAscends) {
-  const std::vector<float> scores = {0, 5, 0, 0, 7, 0};
-  const int32_t n_visible = 6;
-  std::vector<int32_t> selected(4);
+// Five keys score 0, 3, 0, 0, 6: of three, two are chosen by score and one by its place.
+TEST_P(TrapsTest, SelectionBreaksTiesToTheLowerEntryAndAscends) {
+  const IndexLayout layout{.dim = 32, .packed = true};
+  std::vector<float> rows(6 * 32, 0.0f);  // the query, then the keys
+  rows[0] = 1.0f;
+  rows[2 * 32] = 3.0f;
+  rows[5 * 32] = 6.0f;
+  std::vector<uint8_t> packed(static_cast<size_t>(6 * layout.row_bytes()));
+  pack_index_rows_reference(stream_, View<const float, 2>(rows.data(), 6, 32), layout,
+                            packed.data());
+  const float head_weight = 1.0f;
+  const int32_t n_visible = 5;
+  std::vector<int32_t> selected(3);
   int32_t n_selected = 0;
-  ops().top_k(stream_, View<const float, 2>(scores.data(), 1, 6), &n_visible,
-              {selected.data(), 1, 4}, &n_selected);
-  EXPECT_EQ(n_selected, 4);
-  EXPECT_EQ(selected, (std::vector<int32_t>{0, 1, 2, 4}));
+  ops().index_select(
+      stream_,
+      {packed.data(), {&head_weight, 1, 1}, packed.data() + layout.row_bytes(), &n_visible, layout},
+      {selected.data(), 1, 3}, &n_selected);
+  EXPECT_EQ(n_selected, 3);
+  EXPECT_EQ(selected, (std::vector<int32_t>{0, 1, 4}));
 }
 
 // One window row and a sink: the sink takes its share of the denominator, unscaled, and no value.
@@ -229,26 +240,32 @@ TEST_P(TrapsTest, HadamardIsOrthogonal) {
   EXPECT_NEAR(before, after, 0.2);
 }
 
-// ReLU for each head before the weighted sum; weights may be negative.
+// ReLU for each head before the weighted sum; weights may be negative.  Key 0 scores
+// -0.5 x 6 + 1 x 0 = -3 and key 1, the zero row, 0; were the sum clipped or the heads added first,
+// key 0 would win or tie.
 TEST_P(TrapsTest, IndexScoresClipEachHeadBeforeTheyAreSummed) {
   const IndexLayout layout{.dim = 32, .packed = true};
-  std::vector<float> queries(2 * 32, 0.0f);
-  std::vector<float> key(32, 0.0f);
-  queries[0] = 1.0f;    // head 0: dot 6
-  queries[32] = -1.0f;  // head 1: dot -6, clipped to 0
-  key[0] = 6.0f;
-  std::vector<uint8_t> packed(static_cast<size_t>(3 * layout.row_bytes()));
-  pack_index_rows_reference(stream_, View<const float, 2>(queries.data(), 2, 32), layout,
+  std::vector<float> rows(4 * 32, 0.0f);
+  rows[0] = 1.0f;       // head 0: dot 6
+  rows[32] = -1.0f;     // head 1: dot -6, clipped to 0
+  rows[2 * 32] = 6.0f;  // key 0
+  std::vector<uint8_t> packed(static_cast<size_t>(4 * layout.row_bytes()));
+  pack_index_rows_reference(stream_, View<const float, 2>(rows.data(), 4, 32), layout,
                             packed.data());
-  uint8_t* key_row = packed.data() + 2 * layout.row_bytes();
-  pack_index_rows_reference(stream_, View<const float, 2>(key.data(), 1, 32), layout, key_row);
   const std::vector<float> head_weights = {-0.5f, 1.0f};
-  const int32_t n_visible = 1;
-  float score = 0.0f;
-  ops().index_scores(stream_,
-                     {packed.data(), {head_weights.data(), 1, 2}, key_row, &n_visible, layout},
-                     {&score, 1, 1});
-  EXPECT_EQ(score, -3.0f);
+  const int32_t n_visible = 2;
+  const IndexInputs in{packed.data(),
+                       {head_weights.data(), 1, 2},
+                       packed.data() + 2 * layout.row_bytes(),
+                       &n_visible,
+                       layout};
+  std::vector<float> scores(2);
+  index_scores_reference(stream_, in, {scores.data(), 1, 2});
+  EXPECT_EQ(scores, (std::vector<float>{-3.0f, 0.0f}));
+  int32_t selected = -1;
+  int32_t n_selected = 0;
+  ops().index_select(stream_, in, {&selected, 1, 1}, &n_selected);
+  EXPECT_EQ(selected, 1);
 }
 
 TEST_P(TrapsTest, Fp4WeightsHoldTheLowNibbleFirst) {
