@@ -19,7 +19,8 @@ constexpr int64_t kPanelKeys = kPanelTiles * kLanes;
 struct IndexToken {
   const PreparedQuery* queries;
   const float* weights;
-  const int32_t* places;  // of each head, in the order of the heads
+  const float* bound_weights;  // of an upper bound: see prepare_token
+  const int32_t* places;       // of each head, in the order of the heads
   int64_t n_heads;
   int64_t n_positive;
   bool is_uniform;  // all queries are
@@ -41,31 +42,53 @@ struct Candidates {
   float least;  // NaN, or a score that k of them reach: keys after them must pass it
 };
 
-// Keeps the k best.  `work` has room for 2 n + k numbers.
-void keep_best(Candidates& candidates, int64_t k, float* work) {
-  auto* best = reinterpret_cast<int32_t*>(work + 2 * candidates.n);
-  select_row(candidates.scores, candidates.n, k, work, best);
-  float least = candidates.scores[best[0]];
-  for (int64_t i = 0; i < k; ++i) {
-    candidates.scores[i] = candidates.scores[best[i]];
-    candidates.keys[i] = candidates.keys[best[i]];
-    least = candidates.scores[i] < least ? candidates.scores[i] : least;
-  }
-  candidates.n = k;
-  candidates.least = least;
-}
-
 // The lanes that pass `least`; all of them where it is NaN.
 WN_INLINE uint32_t lanes_above(F scores, float least) {
   return ~lanes_at_least(splat(least), scores) & ((1u << kLanes) - 1u);
+}
+
+// Keeps the k best, of equals the first ones.
+void keep_best(Candidates& candidates, int64_t k) {
+  const int64_t n = candidates.n;
+  const float threshold = find_threshold(candidates.scores, n, k);
+  const auto lanes_here = [&](int64_t i) {
+    return n - i >= kLanes ? (1u << kLanes) - 1u : (1u << (n - i)) - 1u;
+  };
+  int64_t n_above = 0;
+  for (int64_t i = 0; i < n; i += kLanes) {
+    n_above += __builtin_popcount(lanes_above(load_first(candidates.scores + i, n - i), threshold) &
+                                  lanes_here(i));
+  }
+  int64_t ties_left = k - n_above;
+  int64_t n_kept = 0;
+  for (int64_t i = 0; i < n; i += kLanes) {  // what is stored has been loaded
+    const F scores = load_first(candidates.scores + i, n - i);
+    const F keys = load_first(reinterpret_cast<const float*>(candidates.keys + i), n - i);
+    const uint32_t above = lanes_above(scores, threshold) & lanes_here(i);
+    uint32_t ties = lanes_at_least(scores, splat(threshold)) & lanes_here(i) & ~above;
+    while (__builtin_popcount(ties) > ties_left) ties &= ~(1u << (31 - __builtin_clz(ties)));
+    ties_left -= __builtin_popcount(ties);
+    store_lanes(candidates.scores + n_kept, scores, above | ties);
+    store_lanes(reinterpret_cast<float*>(candidates.keys + n_kept), keys, above | ties);
+    n_kept += __builtin_popcount(above | ties);
+  }
+  candidates.n = k;
+  candidates.least = candidates.scores[0];
+  for (int64_t i = 0; i < k; ++i) {
+    const float score = candidates.scores[i];
+    candidates.least = score < candidates.least ? score : candidates.least;
+  }
 }
 
 WN_INLINE void append(F scores, int64_t first_key, int64_t n_keys, Candidates& candidates) {
   uint32_t lanes = lanes_above(scores, candidates.least);
   if (n_keys < kLanes) lanes &= (1u << n_keys) - 1u;
   if (lanes == 0) return;
+  alignas(64) static constexpr int32_t kLaneNumbers[] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                         8, 9, 10, 11, 12, 13, 14, 15};
   I keys;
-  for (int l = 0; l < kLanes; ++l) keys[l] = static_cast<int32_t>(first_key) + l;
+  std::memcpy(&keys, kLaneNumbers, sizeof keys);
+  keys += static_cast<int32_t>(first_key);
   store_lanes(candidates.scores + candidates.n, scores, lanes);
   store_lanes(reinterpret_cast<float*>(candidates.keys + candidates.n), (F)keys, lanes);
   candidates.n += __builtin_popcount(lanes);
@@ -74,7 +97,7 @@ WN_INLINE void append(F scores, int64_t first_key, int64_t n_keys, Candidates& c
 // What a token's heads make of a panel.
 struct PanelDots {
   F* dots;                // [tile][place of the head]
-  F bounds[kPanelTiles];  // sums of the positive heads' parts, not rounded as a score's are
+  F bounds[kPanelTiles];  // no less than the heads so far can make a score
 };
 
 template <int T, int H>
@@ -93,7 +116,7 @@ void head_dots(const IndexToken& token,
     F bound = head == 0 ? zero() : panel.bounds[listed[t]];
     unrolled<H>([&](auto h) WN_ALWAYS {
       to[h] = dots[t][h];
-      bound = fma(max(dots[t][h], zero()), splat(token.weights[head + h]), bound);
+      bound = fma(max(dots[t][h], zero()), splat(token.bound_weights[head + h]), bound);
     });
     panel.bounds[listed[t]] = bound;
   });
@@ -165,24 +188,22 @@ void meet_panel(const IndexToken& token,
   for (; n_listed * kLanes < n_keys; ++n_listed) listed[n_listed] = n_listed;
   meet_tiles(token, 0, token.n_positive, keys, listed, n_listed, panel);
 
-  // A score passes a positive bound by at most three roundings to BF16, 2^-9 each.  Numbers so
-  // small that these are larger count as above.
+  // Positive numbers so small that BF16 rounds them by more than a bound allows for count as above.
   const float least =
       candidates.least > 0.0f && candidates.least < 1e-30f ? 0.0f : candidates.least;
-  const auto may_pass = [&](F bound) WN_ALWAYS {
-    return lanes_above(mul(bound, splat(1.0f + 0x1p-7f)), least) != 0;
+  const auto keep_passing = [&] {
+    int n_passing = 0;
+    for (int i = 0; i < n_listed; ++i) {
+      if (lanes_above(panel.bounds[listed[i]], least) != 0) listed[n_passing++] = listed[i];
+    }
+    n_listed = n_passing;
   };
-  F largest = zero();
-  for (int i = 0; i < n_listed && token.n_positive > 0; ++i) {
-    largest = max(largest, panel.bounds[i]);
+  if (token.n_positive > 0) keep_passing();
+  if (token.n_positive < token.n_heads) {
+    meet_tiles(token, token.n_positive, token.n_heads, keys, listed, n_listed, panel);
+    keep_passing();
   }
-  if (!may_pass(largest)) return;
-  int n_left = 0;
   for (int i = 0; i < n_listed; ++i) {
-    if (token.n_positive == 0 || may_pass(panel.bounds[i])) listed[n_left++] = i;
-  }
-  meet_tiles(token, token.n_positive, token.n_heads, keys, listed, n_left, panel);
-  for (int i = 0; i < n_left; ++i) {
     const int64_t first = listed[i] * kLanes;
     append(rounded_scores(token, dots + listed[i] * token.n_heads), keys.first_key + first,
            n_keys - first, candidates);
@@ -204,7 +225,11 @@ void load_panel(const uint8_t* rows,
   }
 }
 
-// The heads of token t, prepared: into queries, weights and places, [n_heads] each.
+// The heads of token t, prepared: into queries, places and weights, [n_heads] each, of weights both
+// those and the bound's.
+//
+// A score is rounded to BF16 three times on its way, by 2^-9 at most each: with weights 2^-7 larger
+// it is bounded from above.
 IndexToken prepare_token(
     const IndexInputs& in, int64_t t, PreparedQuery* queries, float* weights, int32_t* places) {
   const int64_t n_heads = in.head_weights.dim(1);
@@ -213,6 +238,7 @@ IndexToken prepare_token(
   for (int64_t h = 0; h < n_heads; ++h) n_positive += given[h] > 0.0f ? 1 : 0;
   int64_t positive = 0;
   int64_t other = n_positive;
+  float* bound_weights = weights + n_heads;
   bool are_uniform = true;
   for (int64_t h = 0; h < n_heads; ++h) {
     const int64_t place = given[h] > 0.0f ? positive++ : other++;
@@ -220,9 +246,10 @@ IndexToken prepare_token(
                   queries[place]);
     are_uniform = are_uniform && queries[place].is_uniform;
     weights[place] = given[h];
+    bound_weights[place] = given[h] * (given[h] > 0.0f ? 1.0f + 0x1p-7f : 1.0f - 0x1p-7f);
     places[h] = static_cast<int32_t>(place);
   }
-  return {queries, weights, places, n_heads, n_positive, are_uniform};
+  return {queries, weights, bound_weights, places, n_heads, n_positive, are_uniform};
 }
 
 // How the work is cut: tokens into blocks, whose queries lie in a near cache while keys come by; or
@@ -262,15 +289,14 @@ void meet_range(const IndexWork& work, int64_t block, int64_t range) {
   const int64_t first_token = block * work.cut.n_tokens;
   const int64_t n_here = at_most(in.head_weights.dim(0) - first_token, work.cut.n_tokens);
   const Scratch prepared(n_queries * static_cast<int64_t>(sizeof(PreparedQuery)));
-  const Scratch weights(n_queries * 4);
+  const Scratch weights(2 * n_queries * 4);
   const Scratch places(n_queries * 4);
   const Scratch tokens(n_here * static_cast<int64_t>(sizeof(IndexToken)));
   const Scratch dots(kPanelTiles * n_heads * static_cast<int64_t>(sizeof(F)));
-  const Scratch room((2 * work.capacity + work.k) * 4);
   for (int64_t t = 0; t < n_here; ++t) {
     tokens.as<IndexToken>()[t] =
         prepare_token(in, first_token + t, prepared.as<PreparedQuery>() + t * n_heads,
-                      weights.floats() + t * n_heads, places.as<int32_t>() + t * n_heads);
+                      weights.floats() + 2 * t * n_heads, places.as<int32_t>() + t * n_heads);
   }
 
   const int64_t n_panels = (work.n_keys + kPanelKeys - 1) / kPanelKeys;
@@ -282,7 +308,7 @@ void meet_range(const IndexWork& work, int64_t block, int64_t range) {
       const int64_t n_visible = in.n_visible[first_token + t];
       if (n_visible <= keys.first_key || n_visible <= work.k) continue;
       Candidates& mine = work.candidates[(first_token + t) * work.cut.n_ranges + range];
-      if (mine.n + kPanelKeys > work.capacity) keep_best(mine, work.k, room.floats());
+      if (mine.n + kPanelKeys > work.capacity) keep_best(mine, work.k);
       meet_panel(tokens.as<IndexToken>()[t], keys, at_most(n_visible - keys.first_key, kPanelKeys),
                  dots.as<F>(), mine);
     }
@@ -293,7 +319,6 @@ void meet_range(const IndexWork& work, int64_t block, int64_t range) {
 void join_ranges(const IndexWork& work, int64_t token, int32_t* selected) {
   const int64_t n_max = work.cut.n_ranges * work.capacity;
   const Scratch joined(n_max * 8);
-  const Scratch room((2 * n_max + work.k) * 4);
   Candidates all = {joined.floats(), joined.as<int32_t>() + n_max, 0, 0.0f};
   for (int64_t range = 0; range < work.cut.n_ranges; ++range) {
     const Candidates& some = work.candidates[token * work.cut.n_ranges + range];
@@ -301,7 +326,7 @@ void join_ranges(const IndexWork& work, int64_t token, int32_t* selected) {
     std::memcpy(all.keys + all.n, some.keys, static_cast<size_t>(some.n) * 4);
     all.n += some.n;
   }
-  keep_best(all, work.k, room.floats());
+  keep_best(all, work.k);
   std::memcpy(selected, all.keys, static_cast<size_t>(work.k) * 4);
 }
 

@@ -1,4 +1,4 @@
-// The k largest of a row of BF16 numbers by bisection: counting what lies above a threshold is one
+// The k-th largest of BF16 numbers by bisection: counting what lies above a threshold is one
 // comparison a vector.
 #pragma once
 
@@ -73,56 +73,6 @@ float find_threshold(const float* values, int64_t n, int64_t k) {
     }
   }
   return found;
-}
-
-// Calls body(index) for every score that reaches the threshold, in order.
-template <typename Body>
-WN_INLINE void for_each_at_least(const float* scores,
-                                 int64_t n,
-                                 float threshold,
-                                 const Body& body) {
-  for (int64_t i = 0; i < n; i += kLanes) {
-    uint32_t lanes = lanes_at_least(load_first(scores + i, n - i), splat(threshold));
-    if (n - i < kLanes) lanes &= (1u << (n - i)) - 1u;
-    for (; lanes != 0; lanes &= lanes - 1u) body(i + __builtin_ctz(lanes));
-  }
-}
-
-// Where there are many scores, the largest of groups of them first: k groups whose largest reaches
-// a number hold k scores that do, so only scores that reach the groups' threshold can be among the
-// k largest.  With four times k groups these are few.  `work` has room for 2 n.
-void select_row(const float* scores, int64_t n, int64_t k, float* work, int32_t* out) {
-  const float* candidates = scores;
-  int64_t n_candidates = n;
-  auto* indices = reinterpret_cast<int32_t*>(work + n);
-  const int64_t group = n / (4 * k) * kLanes;  // a lane's scores in it are one group
-  if (group > kLanes) {
-    int64_t n_groups = 0;
-    for (int64_t first = 0; first + group <= n; first += group, n_groups += kLanes) {
-      F largest = load(scores + first);
-      for (int64_t i = kLanes; i < group; i += kLanes) {
-        largest = max(largest, load(scores + first + i));
-      }
-      store(work + n_groups, largest);
-    }
-    if (n_groups >= k) {
-      const float reached = find_threshold(work, n_groups, k);
-      n_candidates = 0;
-      for_each_at_least(scores, n, reached, [&](int64_t i) WN_ALWAYS {
-        indices[n_candidates] = static_cast<int32_t>(i);
-        work[n_candidates++] = scores[i];
-      });
-      candidates = work;
-    }
-  }
-  const float threshold = find_threshold(candidates, n_candidates, k);
-  int64_t ties_left = k;
-  for_each_at_least(candidates, n_candidates, threshold,
-                    [&](int64_t i) WN_ALWAYS { ties_left -= candidates[i] > threshold ? 1 : 0; });
-  for_each_at_least(candidates, n_candidates, threshold, [&](int64_t i) WN_ALWAYS {
-    if (candidates[i] == threshold && ties_left-- <= 0) return;
-    *out++ = candidates == scores ? static_cast<int32_t>(i) : indices[i];
-  });
 }
 
 }  // namespace

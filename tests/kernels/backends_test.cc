@@ -336,7 +336,8 @@ TEST_P(BackendsTest, IndexSelectsWhatTheReferenceDoes) {
           std::vector<float> weights = random(n_tokens * n_heads, true);
           for (int64_t i = 0; i < n_tokens * n_heads; ++i) {
             float& weight = weights[static_cast<size_t>(i)];
-            if (i / n_heads % 3 < 2) weight = std::copysign(weight, i / n_heads % 3 == 0 ? 1.0f : -1.0f);
+            if (i / n_heads % 3 < 2)
+              weight = std::copysign(weight, i / n_heads % 3 == 0 ? 1.0f : -1.0f);
           }
           std::vector<int32_t> n_visible;
           for (int64_t t = 0; t < n_tokens; ++t) {
