@@ -1,4 +1,4 @@
-// One softmax over window, selected entries and sink, a token at a time.
+// One softmax over window, selected entries and sink.
 #pragma once
 
 #include "kernels/simd/kv_rows.h"
@@ -104,81 +104,64 @@ WN_INLINE float attention_weights(float* logits, int64_t n, float sink, bool rou
   return sum_of_lanes(sums) + sink_lanes[0];
 }
 
-// out[h] = sum_n weights[h][n] * rows[n] / totals[h] for H heads and V vectors of channels.
+// sums[h] += sum_n weights[h][n] * rows[n] for H heads and V steps of channels from c on; the first
+// time sums begin at zero.
 template <int H, int V>
-WN_INLINE void attention_values(const float* weights,
-                                int64_t weights_stride,
-                                const float* const* rows,
-                                int64_t n_rows,
-                                const float* totals,
-                                bool round,
-                                int64_t dim,
-                                float* out) {
+WN_INLINE void add_values(const float* weights,
+                          int64_t weights_stride,
+                          const float* const* rows,
+                          int64_t n_rows,
+                          int64_t c,
+                          int64_t dim,
+                          bool is_first,
+                          float* out) {
   F sums[H][V];
-  unrolled<H * V>([&](auto i) WN_ALWAYS { sums[i / V][i % V] = zero(); });
+  unrolled<H * V>([&](auto i) WN_ALWAYS {
+    sums[i / V][i % V] = is_first ? zero() : load(out + i / V * dim + c + i % V * kLanes);
+  });
   for (int64_t n = 0; n < n_rows; ++n) {
     F values[V];
-    unrolled<V>([&](auto v) WN_ALWAYS { values[v] = load(rows[n] + v * kLanes); });
+    unrolled<V>([&](auto v) WN_ALWAYS { values[v] = load(rows[n] + c + v * kLanes); });
     unrolled<H>([&](auto h) WN_ALWAYS {
       const F weight = splat(weights[h * weights_stride + n]);
       unrolled<V>([&](auto v) WN_ALWAYS { sums[h][v] = fma(weight, values[v], sums[h][v]); });
     });
   }
-  unrolled<H * V>([&](auto i) WN_ALWAYS {
-    constexpr int h = i / V;
-    constexpr int v = i % V;
-    const F result = div(sums[h][v], splat(totals[h]));
-    store(out + h * dim + v * kLanes, round ? round_bf16(result) : result);
-  });
+  unrolled<H * V>(
+      [&](auto i) WN_ALWAYS { store(out + i / V * dim + c + i % V * kLanes, sums[i / V][i % V]); });
 }
 
-template <int H>
-WN_INLINE void attend_heads(const AttentionCall<float>& call,
-                            const float* q,
-                            const float* sinks,
-                            const float** rows,
-                            int64_t n_rows,
-                            float* logits,
-                            uint16_t*,
-                            float* out) {
-  const int64_t stride = round_up(n_rows, kLanes);
-  const bool round = call.in->round_to_bf16;
-  attention_logits<H>(q, rows, n_rows, call.dim, call.in->scale, logits, stride);
-  float totals[H];
-  for (int h = 0; h < H; ++h) {
-    totals[h] = attention_weights(logits + h * stride, n_rows, sinks[h], round);
+// out = sums / total, one head's.
+WN_INLINE void finish_values(const float*, int64_t dim, float total, bool round, float* out) {
+  for (int64_t c = 0; c < dim; c += kLanes) {
+    const F result = div(load(out + c), splat(total));
+    store(out + c, round ? round_bf16(result) : result);
   }
-  constexpr int kVectors = 4;
-  int64_t c = 0;
-  for (; c + kVectors * kLanes <= call.dim; c += kVectors * kLanes) {
-    attention_values<H, kVectors>(logits, stride, rows, n_rows, totals, round, call.dim, out + c);
-    for (int64_t n = 0; n < n_rows; ++n) rows[n] += kVectors * kLanes;
-  }
-  for (; c < call.dim; c += kLanes) {
-    attention_values<H, 1>(logits, stride, rows, n_rows, totals, round, call.dim, out + c);
-    for (int64_t n = 0; n < n_rows; ++n) rows[n] += kLanes;
-  }
-  for (int64_t n = 0; n < n_rows; ++n) rows[n] -= call.dim;
 }
 
 #ifdef WN_BF16_DOT
-// The same with rows and weights as BF16: rows meet in pairs.
-// V groups of 32 channels.  The list's last row has a partner of weight 0 if it needs one.
+// The same with rows and weights as BF16: rows meet in pairs, and sums lie interleaved.  The list's
+// last row has a partner of weight 0 if it needs one.
 template <int H, int V>
-WN_INLINE void attention_values(const uint16_t* weights,
-                                int64_t weights_stride,
-                                const uint16_t* const* rows,
-                                int64_t n_rows,
-                                const float* totals,
-                                int64_t dim,
-                                float* out) {
+WN_INLINE void add_values(const uint16_t* weights,
+                          int64_t weights_stride,
+                          const uint16_t* const* rows,
+                          int64_t n_rows,
+                          int64_t c,
+                          int64_t dim,
+                          bool is_first,
+                          float* out) {
   F sums[H][2 * V];
-  unrolled<H * 2 * V>([&](auto i) WN_ALWAYS { sums[i / (2 * V)][i % (2 * V)] = zero(); });
+  unrolled<H * 2 * V>([&](auto i) WN_ALWAYS {
+    constexpr int h = i / (2 * V);
+    constexpr int v = i % (2 * V);
+    sums[h][v] = is_first ? zero() : load(out + h * dim + c + v * kLanes);
+  });
   for (int64_t n = 0; n < n_rows; n += 2) {
     Bf16 values[2 * V];
     unrolled<V>([&](auto v) WN_ALWAYS {
-      interleave_bf16(load_bf16(rows[n] + 32 * v), load_bf16(rows[n + 1] + 32 * v), values[2 * v],
-                      values[2 * v + 1]);
+      interleave_bf16(load_bf16(rows[n] + c + 32 * v), load_bf16(rows[n + 1] + c + 32 * v),
+                      values[2 * v], values[2 * v + 1]);
     });
     unrolled<H>([&](auto h) WN_ALWAYS {
       const Bf16 pair = splat_bf16_pair(weights + h * weights_stride + n);
@@ -186,98 +169,181 @@ WN_INLINE void attention_values(const uint16_t* weights,
                           WN_ALWAYS { sums[h][v] = dot_bf16(sums[h][v], values[v], pair); });
     });
   }
-  unrolled<H * V>([&](auto i) WN_ALWAYS {
-    constexpr int h = i / V;
-    constexpr int v = i % V;
-    F low;
-    F high;
-    deinterleaved(sums[h][2 * v], sums[h][2 * v + 1], low, high);
-    store(out + h * dim + 32 * v, round_bf16(div(low, splat(totals[h]))));
-    store(out + h * dim + 32 * v + kLanes, round_bf16(div(high, splat(totals[h]))));
+  unrolled<H * 2 * V>([&](auto i) WN_ALWAYS {
+    constexpr int h = i / (2 * V);
+    constexpr int v = i % (2 * V);
+    store(out + h * dim + c + v * kLanes, sums[h][v]);
   });
 }
 
-template <int H>
-WN_INLINE void attend_heads(const AttentionCall<uint16_t>& call,
-                            const float* q,
-                            const float* sinks,
-                            const uint16_t** rows,
-                            int64_t n_rows,
-                            float* logits,
-                            uint16_t* words,
-                            float* out) {
-  const int64_t stride = round_up(n_rows, kPanelStep);
-  const int64_t dim = call.dim;
-  for (int h = 0; h < H; ++h) floats_to_bf16(q + h * dim, dim, words + h * dim);
-  attention_logits<H>(words, rows, n_rows, dim, call.in->scale, logits, stride);
-  float totals[H];
-  for (int h = 0; h < H; ++h) {
-    totals[h] = attention_weights(logits + h * stride, n_rows, sinks[h], /*round=*/true);
-    floats_to_bf16(logits + h * stride, n_rows, words + h * stride);
+WN_INLINE void finish_values(const uint16_t*, int64_t dim, float total, bool, float* out) {
+  for (int64_t c = 0; c < dim; c += 2 * kLanes) {
+    F low;
+    F high;
+    deinterleaved(load(out + c), load(out + c + kLanes), low, high);
+    store(out + c, round_bf16(div(low, splat(total))));
+    store(out + c + kLanes, round_bf16(div(high, splat(total))));
   }
-  rows[n_rows] = rows[n_rows - 1];
-  constexpr int kGroups = 2;
-  int64_t c = 0;
-  for (; c + kGroups * 32 <= dim; c += kGroups * 32) {
-    attention_values<H, kGroups>(words, stride, rows, n_rows, totals, dim, out + c);
-    for (int64_t n = 0; n <= n_rows; ++n) rows[n] += kGroups * 32;
-  }
-  for (; c < dim; c += 32) {
-    attention_values<H, 1>(words, stride, rows, n_rows, totals, dim, out + c);
-    for (int64_t n = 0; n <= n_rows; ++n) rows[n] += 32;
-  }
-  for (int64_t n = 0; n <= n_rows; ++n) rows[n] -= dim;
+}
+
+// Numbers as rows of the call's type have them: n of them, in `words` if they are not there
+// already.
+WN_INLINE const uint16_t* as_rows(const float* x, int64_t n, uint16_t* words) {
+  floats_to_bf16(x, n, words);
+  return words;
 }
 #endif
+WN_INLINE const float* as_rows(const float* x, int64_t, float*) {
+  return x;
+}
+
+// The tokens that meet a panel of rows together, and what they need.
+constexpr int64_t kTokensAtOnce = 4;
+template <typename T>
+struct AttendingTokens {
+  int64_t n = 0;
+  const T** rows[kTokensAtOnce];  // each token's: of the window, then entries
+  int64_t n_rows[kTokensAtOnce];
+  const T* queries[kTokensAtOnce];  // [n_heads, dim]
+  float* out[kTokensAtOnce];        // [n_heads, dim]
+};
+
+// body(h, H) for blocks of kHeadBlock heads, H known at compile time, then for each head left.
+template <typename Body>
+WN_INLINE void for_head_blocks(int64_t n_heads, const Body& body) {
+  int64_t h = 0;
+  for (; h + kHeadBlock <= n_heads; h += kHeadBlock) {
+    body(h, std::integral_constant<int, kHeadBlock>());
+  }
+  for (; h < n_heads; ++h) body(h, std::integral_constant<int, 1>());
+}
+
+// Rows come by in panels that stay in the nearest cache while all heads of all tokens meet them:
+// once for the logits and once for the values.  A token's result is the same in any company.
+// `logits` and `words` have room for [n_heads, stride] numbers of each token.
+template <typename T>
+void attend_panels(const AttentionCall<T>& call,
+                   const AttendingTokens<T>& tokens,
+                   int64_t stride,
+                   float* logits,
+                   T* words,
+                   float* totals) {
+  const int64_t dim = call.dim;
+  const int64_t n_heads = call.n_heads;
+  const int64_t panel = at_least(32768 / (dim * static_cast<int64_t>(sizeof(T))) / 32 * 32, 32);
+  int64_t n_rows_max = 0;
+  for (int64_t t = 0; t < tokens.n; ++t) n_rows_max = at_least(n_rows_max, tokens.n_rows[t]);
+
+  for (int64_t first = 0; first < n_rows_max; first += panel) {
+    for (int64_t t = 0; t < tokens.n; ++t) {
+      const int64_t n_here = at_most(tokens.n_rows[t] - first, panel);
+      if (n_here <= 0) continue;
+      for_head_blocks(n_heads, [&](int64_t h, auto heads) WN_ALWAYS {
+        attention_logits<heads()>(tokens.queries[t] + h * dim, tokens.rows[t] + first, n_here, dim,
+                                  call.in->scale, logits + (t * n_heads + h) * stride + first,
+                                  stride);
+      });
+    }
+  }
+  const T* weights = nullptr;
+  for (int64_t t = 0; t < tokens.n; ++t) {
+    for (int64_t h = 0; h < n_heads; ++h) {
+      const int64_t row = t * n_heads + h;
+      totals[row] = attention_weights(logits + row * stride, tokens.n_rows[t], call.in->sinks[h],
+                                      call.in->round_to_bf16);
+      const T* of_head = as_rows(logits + row * stride, tokens.n_rows[t], words + row * stride);
+      if (row == 0) weights = of_head;
+    }
+  }
+  constexpr int kSteps = sizeof(T) == 4 ? 4 : 2;
+  constexpr int64_t kStep = Products<T>::kStep;
+  for (int64_t first = 0; first < n_rows_max; first += panel) {
+    for (int64_t t = 0; t < tokens.n; ++t) {
+      const int64_t n_here = at_most(tokens.n_rows[t] - first, panel);
+      if (n_here <= 0) continue;
+      for_head_blocks(n_heads, [&](int64_t h, auto heads) WN_ALWAYS {
+        const T* of_heads = weights + (t * n_heads + h) * stride + first;
+        float* out = tokens.out[t] + h * dim;
+        int64_t c = 0;
+        for (; c + kSteps * kStep <= dim; c += kSteps * kStep) {
+          add_values<heads(), kSteps>(of_heads, stride, tokens.rows[t] + first, n_here, c, dim,
+                                      first == 0, out);
+        }
+        for (; c < dim; c += kStep) {
+          add_values<heads(), 1>(of_heads, stride, tokens.rows[t] + first, n_here, c, dim,
+                                 first == 0, out);
+        }
+      });
+    }
+  }
+  for (int64_t t = 0; t < tokens.n; ++t) {
+    for (int64_t h = 0; h < n_heads; ++h) {
+      finish_values(tokens.queries[t], dim, totals[t * n_heads + h], call.in->round_to_bf16,
+                    tokens.out[t] + h * dim);
+    }
+  }
+}
+
+// The rows that token t attends to; `unpacked` has room for its entries where they are not unpacked
+// yet.  Returns how many.
+template <typename T>
+int64_t list_rows(const AttentionCall<T>& call, int64_t t, T* unpacked, const T** rows) {
+  const AttentionInputs& in = *call.in;
+  const int64_t position = in.first_position + t;
+  const int64_t window_first = at_least(in.first_window_position, position - in.window_length + 1);
+  const int64_t n_window = position - window_first + 1;
+  const int64_t n_entries = in.n_selected == nullptr ? 0 : in.n_selected[t];
+  const int64_t first_row = window_first - in.first_window_position;
+  WN_CHECK(n_window > 0 && first_row + n_window <= in.window.dim(0));
+  for (int64_t i = 0; i < n_window; ++i) rows[i] = call.window + (first_row + i) * call.dim;
+  for (int64_t i = 0; i < n_entries; ++i) {
+    const int64_t entry =
+        in.selected.data() == nullptr ? i : in.selected.data()[t * in.selected.dim(1) + i];
+    if (call.entries != nullptr) {
+      rows[n_window + i] = call.entries + entry * call.dim;
+    } else {
+      unpack_row(in.entries + entry * in.layout.row_bytes(), in.layout, unpacked + i * call.dim);
+      rows[n_window + i] = unpacked + i * call.dim;
+    }
+  }
+  const int64_t n_rows = n_window + n_entries;
+  rows[n_rows] = rows[n_rows - 1];
+  return n_rows;
+}
 
 template <typename T>
 void attend_tokens(const AttentionCall<T>& call, int64_t first, int64_t last, float* out) {
   const AttentionInputs& in = *call.in;
   const int64_t dim = call.dim;
-  const int64_t k = in.selected.dim(1);
+  const int64_t n_heads = call.n_heads;
   int64_t n_entries_max = 0;
   for (int64_t t = first; t < last && in.n_selected != nullptr; ++t) {
     n_entries_max = at_least(n_entries_max, in.n_selected[t]);
   }
+  // Tokens gain by company where they attend to the same entries.
+  const bool is_dense = in.selected.data() == nullptr && call.entries != nullptr;
+  const int64_t at_once = is_dense ? kTokensAtOnce : 1;
   const int64_t n_rows_max = in.window_length + n_entries_max;
-  const int64_t n_logits = kHeadBlock * round_up(n_rows_max, 32);
-  const Scratch pointers((n_rows_max + 1) * static_cast<int64_t>(sizeof(T*)));
+  const int64_t stride = round_up(n_rows_max, 32);
+  const Scratch pointers(at_once * (n_rows_max + 1) * static_cast<int64_t>(sizeof(T*)));
   const Scratch unpacked(call.entries == nullptr ? n_entries_max * dim * 4 : 0);
-  const Scratch logits(n_logits * 4);
-  const Scratch words(at_least(n_logits, kHeadBlock * dim) * 2);
-  const T** rows = pointers.pointers<T>();
+  const Scratch logits(at_once * n_heads * stride * 4);
+  const Scratch words(at_once * n_heads * stride * 2);
+  const Scratch queries(at_once * n_heads * dim * 2);
+  const Scratch totals(at_once * n_heads * 4);
 
-  for (int64_t t = first; t < last; ++t) {
-    const int64_t position = in.first_position + t;
-    const int64_t window_first =
-        at_least(in.first_window_position, position - in.window_length + 1);
-    const int64_t n_window = position - window_first + 1;
-    const int64_t n_entries = in.n_selected == nullptr ? 0 : in.n_selected[t];
-    const int64_t first_row = window_first - in.first_window_position;
-    WN_CHECK(n_window > 0 && first_row + n_window <= in.window.dim(0));
-    for (int64_t i = 0; i < n_window; ++i) rows[i] = call.window + (first_row + i) * dim;
-    for (int64_t i = 0; i < n_entries; ++i) {
-      const int64_t entry = in.selected.data() == nullptr ? i : in.selected.data()[t * k + i];
-      if (call.entries != nullptr) {
-        rows[n_window + i] = call.entries + entry * dim;
-      } else {
-        T* to = unpacked.as<T>() + i * dim;
-        unpack_row(in.entries + entry * in.layout.row_bytes(), in.layout, to);
-        rows[n_window + i] = to;
-      }
+  for (int64_t t = first; t < last; t += at_once) {
+    AttendingTokens<T> tokens;
+    for (; tokens.n < at_most(at_once, last - t); ++tokens.n) {
+      const int64_t i = tokens.n;
+      const int64_t of_token = (t + i) * n_heads * dim;
+      tokens.rows[i] = pointers.pointers<T>() + i * (n_rows_max + 1);
+      tokens.n_rows[i] = list_rows(call, t + i, unpacked.as<T>(), tokens.rows[i]);
+      tokens.queries[i] =
+          as_rows(in.q.data() + of_token, n_heads * dim, queries.as<T>() + i * n_heads * dim);
+      tokens.out[i] = out + of_token;
     }
-    const int64_t n_rows = n_window + n_entries;
-    const float* q = in.q.data() + t * call.n_heads * dim;
-    float* to = out + t * call.n_heads * dim;
-    int64_t h = 0;
-    for (; h + kHeadBlock <= call.n_heads; h += kHeadBlock) {
-      attend_heads<kHeadBlock>(call, q + h * dim, in.sinks + h, rows, n_rows, logits.floats(),
-                               words.words(), to + h * dim);
-    }
-    for (; h < call.n_heads; ++h) {
-      attend_heads<1>(call, q + h * dim, in.sinks + h, rows, n_rows, logits.floats(), words.words(),
-                      to + h * dim);
-    }
+    attend_panels(call, tokens, stride, logits.floats(), words.as<T>(), totals.floats());
   }
 }
 
