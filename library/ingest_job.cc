@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -58,10 +59,13 @@ std::vector<float> embed_under(const std::string& title,
   return model.embed(title + "\n" + std::string(text), titled);
 }
 
+using OnShare = std::function<void(double share)>;  // of a document's text that is done
+
 // Ranges are consecutive, so the text is walked once.
 std::vector<store::ProcessedChunk> make_chunks(const ingest::ExtractedDocument& document,
                                                const TextModel& model,
-                                               int64_t tokens_max) {
+                                               int64_t tokens_max,
+                                               const OnShare& on_share) {
   const auto count_tokens = [&](std::string_view text) {
     return static_cast<int64_t>(model.tokenizer().encode(text).size());
   };
@@ -77,6 +81,7 @@ std::vector<store::ProcessedChunk> make_chunks(const ingest::ExtractedDocument& 
     chunk.page = range.page;
     chunk.tokens = model.tokenizer().encode(text);
     chunk.embedding = embed_under(document.title, text, chunk.tokens, model);
+    on_share(1.0 - static_cast<double>(rest.size()) / static_cast<double>(document.text.size()));
   }
   return chunks;
 }
@@ -84,7 +89,8 @@ std::vector<store::ProcessedChunk> make_chunks(const ingest::ExtractedDocument& 
 store::ProcessedDocument process(const ingest::ExtractedDocument& document,
                                  std::string member,
                                  const TextModel& model,
-                                 int64_t chunk_tokens) {
+                                 int64_t chunk_tokens,
+                                 const OnShare& on_share) {
   store::ProcessedDocument processed;
   processed.member = std::move(member);
   processed.title = document.title;
@@ -92,7 +98,7 @@ store::ProcessedDocument process(const ingest::ExtractedDocument& document,
   processed.text = document.text;
   processed.metadata_json = nlohmann::json(document.metadata).dump();
   for (const auto& page : document.pages) processed.pages.push_back(to_stored(page));
-  processed.chunks = make_chunks(document, model, chunk_tokens);
+  processed.chunks = make_chunks(document, model, chunk_tokens, on_share);
   processed.warnings = document.warnings;
   processed.tokenizer = model.tokenizer_sha256();
   if (model.embedder() != nullptr) processed.embedder = model.embedder()->fingerprint();
@@ -134,6 +140,7 @@ class Run {
 
  private:
   static constexpr int64_t kBatch = 64;
+  static constexpr double kToldStep = 0.05;
 
   void drain() {
     try {
@@ -184,8 +191,16 @@ class Run {
     try {
       const auto names = member_names(*extracted);
       std::vector<store::ProcessedDocument> parts;
+      const auto n_parts = static_cast<double>(extracted->size());
+      double told = 0.0;
       for (size_t i = 0; i < extracted->size(); ++i) {
-        parts.push_back(process((*extracted)[i], names[i], model_, options_.chunk_tokens));
+        parts.push_back(
+            process((*extracted)[i], names[i], model_, options_.chunk_tokens, [&](double share) {
+              const double done = (static_cast<double>(i) + share) / n_parts;
+              if (done - told < kToldStep || done >= 1.0) return;
+              told = done;
+              tell_share(document.id, done);
+            }));
       }
       if (parts.empty()) return "it holds no text";
       store_.complete_document(document.id, parts);
@@ -193,6 +208,14 @@ class Run {
       return "it needs more memory than there is";
     }
     return {};
+  }
+
+  // Extraction, which tells nothing of itself, counts for a tenth.
+  void tell_share(store::DocumentId id, double share) {
+    store_.set_progress(id, 0.1 + 0.9 * share);
+    const auto document = store_.document(id);
+    const std::scoped_lock lock(mutex_);
+    if (document) report(*document);
   }
 
   void report(const store::Document& document) {

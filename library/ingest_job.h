@@ -39,7 +39,7 @@ struct IngestProgress {
   int64_t done = 0;  // ready
   int64_t failed = 0;
   int64_t pending = 0;       // seen so far and not finished
-  store::Document document;  // the one that just began or finished
+  store::Document document;  // the one that just began, came further or finished
 };
 
 struct IngestOptions {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "base/utf8.h"
 #include "tests/support/temporary_directory.h"
@@ -80,6 +82,24 @@ TEST_F(IngestJobTest, ABadFileFailsByItselfWithItsReason) {
     EXPECT_FALSE(store_->document(id)->error.empty());
   }
   EXPECT_NE(store_->document(binary.id)->state, store::DocumentState::queued);
+}
+
+TEST_F(IngestJobTest, ALongDocumentTellsHowFarItIs) {
+  std::string text;
+  for (int i = 0; i < 2000; ++i) text += "Line " + std::to_string(i) + " of a long paper. ";
+  const auto added = add("long.txt", text);
+  std::vector<double> told;
+  options_.on_progress = [&](const IngestProgress& progress) {
+    if (progress.document.state != store::DocumentState::processing) return;
+    told.push_back(progress.document.progress);
+    EXPECT_EQ(store_->document(added.id)->progress, told.back());
+  };
+  EXPECT_EQ(process().done, 1);
+  EXPECT_GT(told.size(), 10U);
+  EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+  EXPECT_GT(told.back(), 0.8);
+  EXPECT_LT(told.back(), 1.0);
+  EXPECT_EQ(store_->document(added.id)->progress, 0.0);  // ready
 }
 
 TEST_F(IngestJobTest, SameBytesAreUnchangedAndNewBytesSupersede) {
