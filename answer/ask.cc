@@ -414,6 +414,8 @@ AskResult Asker::Impl::ask(const AskRequest& request, const AskEvents& events) {
   result.why = prepared.plan.why;
   result.context = prepared.ranges;
   result.usage = completion.usage;
+  result.usage.reasoning_tokens = engine::count_reasoning_tokens(
+      assembler_.encoder().tokens(), request.thinking, completion.tokens);
   result.finish_reason = completion.finish_reason;
   result.documents_read = prepared.plan.documents_read;
   result.documents_in_scope = prepared.plan.documents_in_scope;

@@ -97,6 +97,15 @@ std::optional<OutputSplitter::Part> OutputSplitter::feed(TokenId token) {
   return part_;
 }
 
+int64_t count_reasoning_tokens(const PromptTokens& tokens,
+                               Thinking thinking,
+                               std::span<const TokenId> reply) {
+  OutputSplitter splitter(tokens, thinking);
+  return std::count_if(reply.begin(), reply.end(), [&](TokenId token) {
+    return splitter.feed(token) == OutputSplitter::Part::reasoning;
+  });
+}
+
 OutputParser::OutputParser(const Tokenizer& tokenizer, Thinking thinking, bool has_tools)
     : tokens_(PromptTokens::of(tokenizer)),
       has_tools_(has_tools && tokens_.dsml),

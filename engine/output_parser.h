@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,11 @@ class OutputSplitter {
   PromptTokens tokens_;
   Part part_;
 };
+
+// How many of a reply's tokens are reasoning, the markers not counted.
+int64_t count_reasoning_tokens(const PromptTokens& tokens,
+                               Thinking thinking,
+                               std::span<const TokenId> reply);
 
 // The whole of it: what OutputSplitter tells apart as text, and the calls of a <｜DSML｜tool_calls>
 // block (engine/tool_call.h) as calls.

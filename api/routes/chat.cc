@@ -53,7 +53,8 @@ class OutcomeWriter {
   OutcomeWriter(const Service& service, const Reply& reply, const Sinks& sinks)
       : reply_(reply),
         sinks_(sinks),
-        parser_(service.parts.engine->tokenizer(), reply.chat.thinking, reply.chat.has_tools),
+        tokenizer_(service.parts.engine->tokenizer()),
+        parser_(tokenizer_, reply.chat.thinking, reply.chat.has_tools),
         stops_(reply.chat.stop) {}
 
   void feed(engine::TokenId token) { add(parser_.feed(token)); }
@@ -63,6 +64,8 @@ class OutcomeWriter {
     add(parser_.finish());
     if (!is_stopped_) add_text(stops_.finish());
     outcome_.usage = completion.usage;
+    outcome_.usage.reasoning_tokens = engine::count_reasoning_tokens(
+        engine::PromptTokens::of(tokenizer_), reply_.chat.thinking, completion.tokens);
     outcome_.finish_reason = is_stopped_ ? engine::FinishReason::stop : completion.finish_reason;
     return std::move(outcome_);
   }
@@ -93,6 +96,7 @@ class OutcomeWriter {
 
   const Reply& reply_;
   const Sinks& sinks_;
+  const engine::Tokenizer& tokenizer_;
   engine::OutputParser parser_;
   engine::StopStrings stops_;
   bool is_stopped_ = false;
@@ -159,7 +163,7 @@ Json usage_json(const engine::TokenUsage& usage) {
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
           {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
           {"completion_tokens_details",
-           {{"reasoning_tokens", 0},
+           {{"reasoning_tokens", usage.reasoning_tokens},
             {"accepted_prediction_tokens", usage.right_guesses},
             {"rejected_prediction_tokens", usage.guessed_tokens - usage.right_guesses}}},
           {"prompt_cache_hit_tokens", usage.cached_tokens},

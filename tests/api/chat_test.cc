@@ -196,6 +196,9 @@ TEST_F(ChatRouteTest, ResultsGoBackIntoThePrompt) {
   EXPECT_EQ(choice.at("finish_reason"), "stop");
   EXPECT_EQ(choice.at("message").at("content"), "12.");
   EXPECT_EQ(choice.at("message").at("reasoning_content"), "so");
+  const Json& usage = reply.at("usage");
+  EXPECT_EQ(usage.at("completion_tokens_details").at("reasoning_tokens"),
+            scripted_->tokenizer().encode("so").size());
   EXPECT_FALSE(choice.at("message").contains("tool_calls"));
 }
 
