@@ -53,8 +53,8 @@ struct TokenUsage {
   int64_t computed_tokens = 0;  // of the prompt, run through the model
   int64_t completion_tokens = 0;
   int64_t reasoning_tokens = 0;  // of these; counted by who knows the encoding
-  int64_t guessed_tokens = 0;  // by the draft head
-  int64_t right_guesses = 0;   // of these; a part of completion_tokens
+  int64_t guessed_tokens = 0;    // by the draft head
+  int64_t right_guesses = 0;     // of these; a part of completion_tokens
 };
 
 struct GenerationSeconds {

@@ -62,10 +62,6 @@ float score(const IndexInputs& in, int64_t t, int64_t s) {
   return in.layout.packed ? round_to_bf16(sum) : sum;
 }
 
-void score_row(const IndexInputs& in, int64_t t, float* scores) {
-  for (int64_t s = 0; s < in.n_visible[t]; ++s) scores[s] = score(in, t, s);
-}
-
 void select_row(const float* scores, int64_t n, int64_t k, std::vector<float>& work, int32_t* out) {
   work.assign(scores, scores + n);
   std::nth_element(work.begin(), work.begin() + (k - 1), work.end(), std::greater<>());
@@ -80,16 +76,6 @@ void select_row(const float* scores, int64_t n, int64_t k, std::vector<float>& w
 }
 
 }  // namespace
-
-void index_scores_reference(Stream& stream, const IndexInputs& in, View<float, 2> scores) {
-  WN_CHECK(scores.dim(0) == in.head_weights.dim(0));
-  parallel_for(stream, scores.dim(0), 1, [&](int64_t first, int64_t last) {
-    for (int64_t t = first; t < last; ++t) {
-      WN_CHECK(in.n_visible[t] <= scores.dim(1));
-      score_row(in, t, scores[t].data());
-    }
-  });
-}
 
 void index_select_reference(Stream& stream,
                             const IndexInputs& in,
@@ -106,7 +92,7 @@ void index_select_reference(Stream& stream,
         std::iota(out, out + n, 0);
       } else if (k > 0) {
         scores.resize(static_cast<size_t>(n));
-        score_row(in, t, scores.data());
+        for (int64_t s = 0; s < n; ++s) scores[static_cast<size_t>(s)] = score(in, t, s);
         select_row(scores.data(), n, k, work, out);
       }
       n_selected[t] = static_cast<int32_t>(std::min(k, n));

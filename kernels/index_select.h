@@ -15,17 +15,15 @@ struct IndexInputs {
   IndexLayout layout;
 };
 
-// scores[t][s] = sum_h head_weights[t][h] * max(0, queries[t][h] . keys[s])   for s < n_visible[t];
-// what lies beyond is left as it was.
+// For each token the min(k, n_visible[t]) keys s < n_visible[t] with the largest scores, ties to
+// the lower s, in ascending order of s.  k = selected.dim(1).  The same on every backend.
+//
+//   score[t][s] = sum_h head_weights[t][h] * max(0, queries[t][h] . keys[s])
 //
 // With packed rows the dot product is exact up to the addition of the four-byte floats of its
 // blocks in order, and (as the official code keeps them) dot products, their weighted values and
 // the score are rounded to BF16; heads are added in order, in float32.  With float rows nothing is
 // rounded.
-void index_scores_reference(Stream&, const IndexInputs&, View<float, 2> scores);
-
-// For each token the min(k, n_visible[t]) keys s < n_visible[t] with the largest scores, ties to
-// the lower s, in ascending order of s.  k = selected.dim(1).  The same on every backend.
 //
 //   selected    [n_tokens, k]
 //   n_selected  [n_tokens]     how many of a row of `selected` are written; may be in.n_visible

@@ -1,3 +1,4 @@
+// From a queued document to one that can be searched: extracted, cut into chunks, embedded.
 #include "library/ingest_job.h"
 
 #include <algorithm>

@@ -192,7 +192,7 @@ TEST_P(DeterminismTest, ThreadsChangeNoBit) {
   }
 }
 
-// So long that moments are remembered on the way, and that the indexer scores a piece in parts.
+// So long that moments are remembered on the way, and that keys outnumber what a token can keep.
 TEST(LongTimelineTest, PiecesAndPartingsChangeNoBit) {
   const std::unique_ptr<Engine> engine =
       Engine::load({.model = WN_GOLDEN_CHECKPOINT, .backend = ""});

@@ -240,32 +240,30 @@ TEST_P(TrapsTest, HadamardIsOrthogonal) {
   EXPECT_NEAR(before, after, 0.2);
 }
 
-// ReLU for each head before the weighted sum; weights may be negative.  Key 0 scores
-// -0.5 x 6 + 1 x 0 = -3 and key 1, the zero row, 0; were the sum clipped or the heads added first,
-// key 0 would win or tie.
+// ReLU for each head before the weighted sum; weights may be negative.  The keys score -3, -2 and
+// 0. Were heads not clipped, they would score -3, -6 and 0; were the sum clipped, all alike.
 TEST_P(TrapsTest, IndexScoresClipEachHeadBeforeTheyAreSummed) {
   const IndexLayout layout{.dim = 32, .packed = true};
-  std::vector<float> rows(4 * 32, 0.0f);
-  rows[0] = 1.0f;       // head 0: dot 6
-  rows[32] = -1.0f;     // head 1: dot -6, clipped to 0
-  rows[2 * 32] = 6.0f;  // key 0
-  std::vector<uint8_t> packed(static_cast<size_t>(4 * layout.row_bytes()));
-  pack_index_rows_reference(stream_, View<const float, 2>(rows.data(), 4, 32), layout,
+  std::vector<float> rows(5 * 32, 0.0f);
+  rows[0] = rows[1] = 1.0f;  // head 0, of weight -0.5
+  rows[32] = -1.0f;          // head 1, of weight 1
+  rows[2 * 32 + 1] = 6.0f;   // dots 6 and 0
+  rows[3 * 32] = 4.0f;       // 4 and -4
+  std::vector<uint8_t> packed(static_cast<size_t>(5 * layout.row_bytes()));
+  pack_index_rows_reference(stream_, View<const float, 2>(rows.data(), 5, 32), layout,
                             packed.data());
   const std::vector<float> head_weights = {-0.5f, 1.0f};
-  const int32_t n_visible = 2;
-  const IndexInputs in{packed.data(),
-                       {head_weights.data(), 1, 2},
-                       packed.data() + 2 * layout.row_bytes(),
-                       &n_visible,
-                       layout};
-  std::vector<float> scores(2);
-  index_scores_reference(stream_, in, {scores.data(), 1, 2});
-  EXPECT_EQ(scores, (std::vector<float>{-3.0f, 0.0f}));
-  int32_t selected = -1;
+  const int32_t n_visible = 3;
+  std::vector<int32_t> selected(2);
   int32_t n_selected = 0;
-  ops().index_select(stream_, in, {&selected, 1, 1}, &n_selected);
-  EXPECT_EQ(selected, 1);
+  ops().index_select(stream_,
+                     {packed.data(),
+                      {head_weights.data(), 1, 2},
+                      packed.data() + 2 * layout.row_bytes(),
+                      &n_visible,
+                      layout},
+                     {selected.data(), 1, 2}, &n_selected);
+  EXPECT_EQ(selected, (std::vector<int32_t>{1, 2}));
 }
 
 TEST_P(TrapsTest, Fp4WeightsHoldTheLowNibbleFirst) {
