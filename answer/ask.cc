@@ -61,7 +61,7 @@ struct Prepared {
   std::vector<ContextRange> ranges;  // all turns'
   std::vector<store::DocumentId> documents;
   std::vector<TokenId> prompt;
-  std::string session_key;
+  std::vector<int64_t> document_ends;  // in the prompt
   double seconds = 0;
 };
 
@@ -105,14 +105,13 @@ class Asker::Impl {
                      const History& history) const;
   void assemble(const AskRequest& request, const History& history, Prepared& prepared) const;
   void predict(Prepared& prepared);
-  std::string session_key(const AskRequest& request, const Prepared& prepared) const;
 
   engine::Completion generate(const AskRequest& request,
                               const Prepared& prepared,
                               const AskEvents& events,
                               AskResult& result);
   void find_pages(std::vector<Citation>& citations) const;
-  void learn(const Prepared& prepared, const engine::Completion& completion);
+  void learn(const engine::Completion& completion);
   store::AnswerId keep(const AskRequest& request,
                        const Prepared& prepared,
                        const engine::Completion& completion,
@@ -122,9 +121,8 @@ class Asker::Impl {
   AskerOptions options_;
   PromptAssembler assembler_;
 
-  std::mutex mutex_;  // guards the two below
-  double tokens_per_second_ = 0;
-  std::map<std::string, std::vector<TokenId>> kept_;  // by session key: the last prompt
+  std::mutex mutex_;
+  double tokens_per_second_ = 0;  // guarded by mutex_
 };
 
 // --- what the conversation holds
@@ -296,25 +294,15 @@ void Asker::Impl::assemble(const AskRequest& request,
                             .question = request.question,
                             .answer = std::nullopt});
   prepared.prompt = assembler_.assemble(prepared.turns, request.thinking);
-  prepared.session_key = session_key(request, prepared);
+  prepared.document_ends =
+      assembler_.document_ends(prepared.prompt, prepared.turns.front().documents);
   prepared.plan.prompt_tokens = static_cast<int64_t>(prepared.prompt.size());
   prepared.plan.documents_read = n_distinct(prepared.documents);
 }
 
-// Questions about the same documents share a timeline; so do the turns of a conversation.
-std::string Asker::Impl::session_key(const AskRequest& request, const Prepared& prepared) const {
-  if (request.conversation) return "conversation-" + std::to_string(*request.conversation);
-  const auto documents = assembler_.assemble_documents(prepared.turns.front().documents);
-  return "documents-" + to_hex(Sha256().update(std::as_bytes(std::span(documents))).finish());
-}
-
 void Asker::Impl::predict(Prepared& prepared) {
+  prepared.plan.cached_tokens = parts_.scheduler.n_known(prepared.prompt, {});
   const std::scoped_lock lock(mutex_);
-  if (const auto kept = kept_.find(prepared.session_key); kept != kept_.end()) {
-    const auto end = std::mismatch(kept->second.begin(), kept->second.end(),
-                                   prepared.prompt.begin(), prepared.prompt.end());
-    prepared.plan.cached_tokens = end.first - kept->second.begin();
-  }
   prepared.plan.predicted_seconds =
       static_cast<double>(prepared.plan.prompt_tokens - prepared.plan.cached_tokens) /
       tokens_per_second_;
@@ -364,7 +352,7 @@ engine::Completion Asker::Impl::generate(const AskRequest& request,
                                                              .sampling = request.sampling,
                                                              .max_tokens = request.max_tokens,
                                                              .stop = {},
-                                                             .session_key = prepared.session_key},
+                                                             .marks = prepared.document_ends},
                                                             callbacks);
   show(stream.finish());
   result.is_refusal = is_refusal(result.answer);
@@ -391,14 +379,12 @@ void Asker::Impl::find_pages(std::vector<Citation>& citations) const {
   }
 }
 
-void Asker::Impl::learn(const Prepared& prepared, const engine::Completion& completion) {
+void Asker::Impl::learn(const engine::Completion& completion) {
   const std::scoped_lock lock(mutex_);
   if (completion.usage.computed_tokens >= kMeasurableTokens && completion.seconds.prefill > 0) {
     tokens_per_second_ =
         static_cast<double>(completion.usage.computed_tokens) / completion.seconds.prefill;
   }
-  if (kept_.size() >= kKeptMax) kept_.erase(kept_.begin());
-  kept_[prepared.session_key] = prepared.prompt;
 }
 
 AskResult Asker::Impl::ask(const AskRequest& request, const AskEvents& events) {
@@ -409,7 +395,7 @@ AskResult Asker::Impl::ask(const AskRequest& request, const AskEvents& events) {
 
   AskResult result;
   const engine::Completion completion = generate(request, prepared, events, result);
-  learn(prepared, completion);
+  learn(completion);
   result.mode = prepared.plan.mode;
   result.why = prepared.plan.why;
   result.context = prepared.ranges;

@@ -60,7 +60,7 @@ struct Plan {
   std::string why;        // one sentence
   int64_t budget_tokens = 0;
   int64_t prompt_tokens = 0;
-  int64_t cached_tokens = 0;  // expected from the conversation's kept state
+  int64_t cached_tokens = 0;  // of these, known already
   double predicted_seconds = 0;
   int64_t documents_read = 0;
   int64_t documents_in_scope = 0;

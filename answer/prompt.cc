@@ -34,7 +34,7 @@ std::vector<TokenId> PromptAssembler::assemble(std::span<const PromptTurn> turns
   for (const PromptTurn& turn : turns) {
     WN_CHECK(turn.answer.has_value() == (&turn != &turns.back()));
     std::vector<TokenId> content;
-    append_documents(turn.documents, content);
+    for (const PromptDocument& document : turn.documents) append_document(document, content);
     append_text(kQuestion, content);
     append_text(turn.question, content);
     messages.push_back({.role = engine::Role::user, .content = std::move(content)});
@@ -45,29 +45,31 @@ std::vector<TokenId> PromptAssembler::assemble(std::span<const PromptTurn> turns
   return encoder_.encode(messages, thinking);
 }
 
-std::vector<TokenId> PromptAssembler::assemble_documents(
-    std::span<const PromptDocument> documents) const {
-  const engine::PromptTokens& special = encoder_.tokens();
-  std::vector<TokenId> tokens = {special.bos};
-  tokens.insert(tokens.end(), system_.begin(), system_.end());
-  tokens.push_back(special.user);
-  append_documents(documents, tokens);
-  return tokens;
+std::vector<int64_t> PromptAssembler::document_ends(
+    std::span<const TokenId> prompt, std::span<const PromptDocument> documents) const {
+  // No text can yield this token, so the first one begins the first turn.
+  const auto user = std::find(prompt.begin(), prompt.end(), encoder_.tokens().user);
+  const int64_t begin = user - prompt.begin() + 1;
+  std::vector<int64_t> ends;
+  std::vector<TokenId> content;
+  for (const PromptDocument& document : documents) {
+    append_document(document, content);
+    ends.push_back(begin + static_cast<int64_t>(content.size()));
+  }
+  return ends;
 }
 
-void PromptAssembler::append_documents(std::span<const PromptDocument> documents,
-                                       std::vector<TokenId>& content) const {
-  for (const PromptDocument& document : documents) {
-    append_text(document_fence(document.id, document.title), content);
-    int64_t previous_end = -1;
-    for (const PromptPassage& passage : document.passages) {
-      const bool touches = previous_end < 0 || previous_end == passage.start_char;
-      if (!touches) append_text(kGap, content);
-      content.insert(content.end(), passage.tokens.begin(), passage.tokens.end());
-      previous_end = passage.end_char;
-    }
-    append_text(kFenceEnd, content);
+void PromptAssembler::append_document(const PromptDocument& document,
+                                      std::vector<TokenId>& content) const {
+  append_text(document_fence(document.id, document.title), content);
+  int64_t previous_end = -1;
+  for (const PromptPassage& passage : document.passages) {
+    const bool touches = previous_end < 0 || previous_end == passage.start_char;
+    if (!touches) append_text(kGap, content);
+    content.insert(content.end(), passage.tokens.begin(), passage.tokens.end());
+    previous_end = passage.end_char;
   }
+  append_text(kFenceEnd, content);
 }
 
 void PromptAssembler::append_text(std::string_view text, std::vector<TokenId>& content) const {

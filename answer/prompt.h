@@ -68,15 +68,15 @@ class PromptAssembler {
   // All turns but the last are answered.  Throws ModelError as PromptEncoder::encode does.
   std::vector<TokenId> assemble(std::span<const PromptTurn> turns, engine::Thinking thinking) const;
 
-  // The part of assemble({turn}) that does not depend on the question: what another question about
-  // the same documents begins with.
-  std::vector<TokenId> assemble_documents(std::span<const PromptDocument> documents) const;
+  // Lengths of a prompt at which the documents of its first turn end.  Behind the last one the
+  // question begins: another question about the same documents parts from it there.
+  std::vector<int64_t> document_ends(std::span<const TokenId> prompt,
+                                     std::span<const PromptDocument> documents) const;
 
   const engine::PromptEncoder& encoder() const { return encoder_; }
 
  private:
-  void append_documents(std::span<const PromptDocument> documents,
-                        std::vector<TokenId>& content) const;
+  void append_document(const PromptDocument& document, std::vector<TokenId>& content) const;
   void append_text(std::string_view text, std::vector<TokenId>& content) const;
 
   const engine::Tokenizer& tokenizer_;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -114,18 +115,18 @@ struct OneLayer {
     model = std::make_unique<engine::Model>(
         config, weights,
         engine::ModelOptions{engine::Numerics::native, &kernels::default_backend(), &pool});
-    state = engine::make_kv_state(config, model->layouts());
+    state.emplace(engine::make_kv_state(config, model->layouts()));
   }
 
   double run(std::span<const engine::TokenId> tokens, engine::Model::Logits wanted) {
-    const engine::Model::Step step{.tokens = tokens, .state = &state, .wanted = wanted};
+    const engine::Model::Step step{.tokens = tokens, .state = &*state, .wanted = wanted};
     return seconds_of([&] { model->forward({&step, 1}); });
   }
 
   engine::ModelConfig config;
   engine::ModelWeights weights;
   std::unique_ptr<engine::Model> model;
-  engine::KvState state;
+  std::optional<engine::KvState> state;
   std::vector<double> chunk_seconds;  // a token
   std::vector<double> token_seconds;
 };

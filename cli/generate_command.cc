@@ -61,8 +61,7 @@ void run(const GenerateOptions& options) {
       scheduler.generate({.prompt = encode(engine->tokenizer(), load.model, text, options),
                           .sampling = options.sampling,
                           .max_tokens = options.max_tokens,
-                          .stop = {},
-                          .session_key = {}},
+                          .stop = {}},
                          callbacks);
   std::printf("\n");
   if (::isatty(STDERR_FILENO) == 1) {

@@ -51,6 +51,10 @@ void check_runnable(const ModelConfig& c, Numerics numerics) {
   const bool has_compressor = c.compress_rope_theta > 0;
   for (int64_t layer = 0; layer < c.n_layers; ++layer) {
     if (c.ratio(layer) != 0 && !has_compressor) refuse("compress_rope_theta is missing");
+    if (kBlockTokens % std::max<int64_t>(c.ratio(layer), 1) != 0) {
+      refuse("layer " + std::to_string(layer) + " compresses by " + std::to_string(c.ratio(layer)) +
+             "; this program runs powers of two up to " + std::to_string(kBlockTokens));
+    }
     if (!c.has_indexer(layer)) continue;
     if (c.index_head_dim < c.rope_dim) refuse("index_head_dim is smaller than qk_rope_head_dim");
     const bool is_power = (c.index_head_dim & (c.index_head_dim - 1)) == 0;
@@ -101,8 +105,14 @@ class LoadedEngine final : public Engine {
   Numerics numerics() const override { return numerics_; }
   int64_t n_tokens_max() const override { return config_.positions_max; }
 
-  std::unique_ptr<Session> make_session() override {
-    return std::make_unique<ModelSession>(config_, *model_);
+  std::shared_ptr<PrefixCache> make_cache(const PrefixCacheOptions& options) const override {
+    return std::make_shared<PrefixCache>(config_, model_->layouts(), options);
+  }
+
+  std::unique_ptr<Session> make_session(std::shared_ptr<PrefixCache> cache,
+                                        std::string_view scope) override {
+    if (cache == nullptr) cache = make_cache({});
+    return std::make_unique<ModelSession>(config_, *model_, std::move(cache), scope);
   }
 
   void advance(std::span<Session* const> sessions) override {

@@ -19,6 +19,8 @@ struct Backend;
 namespace widenet::engine {
 
 struct ModelConfig;
+class PrefixCache;
+struct PrefixCacheOptions;
 class Session;
 
 // A model that cannot be opened, or used as asked.
@@ -69,7 +71,14 @@ class Engine {
   // The largest number of tokens a timeline may have.
   virtual int64_t n_tokens_max() const = 0;
 
-  virtual std::unique_ptr<Session> make_session() = 0;
+  // For the sessions of this engine, and no longer-lived than it.
+  virtual std::shared_ptr<PrefixCache> make_cache(const PrefixCacheOptions& options) const = 0;
+
+  // Without a cache the session remembers by itself.  `scope`: who may know what it reads; only
+  // sessions of the same scope share.
+  virtual std::unique_ptr<Session> make_session(std::shared_ptr<PrefixCache> cache,
+                                                std::string_view scope) = 0;
+  std::unique_ptr<Session> make_session() { return make_session(nullptr, {}); }
 
   // Computes the next chunk of each of these sessions, all different and none at its goal, in one
   // pass.  What a session gets does not depend on its company, bit for bit.
@@ -89,8 +98,14 @@ class Engine {
   virtual void draft(std::span<Draft> drafts) = 0;
 };
 
+// Tokens of a goal whose state was there already.
+struct Reuse {
+  int64_t n_tokens = 0;
+  int64_t from_disk = 0;  // of these
+};
+
 struct SyncResult {
-  int64_t reused = 0;    // tokens whose state was there already
+  Reuse reuse;
   int64_t computed = 0;  // tokens that ran through the model in this call
   bool cancelled = false;
 };
@@ -113,18 +128,26 @@ struct SyncOptions {
 //     session->set_goal(prompt);
 //     while (!session->has_arrived()) engine.advance(sessions);
 //
-// A session that computes more than a few tokens remembers where it began, every 4096 tokens, and
-// its end and shortly before; sixteen such moments are kept, and set_goal() goes back to them.
+// A session that computes more than a few tokens remembers where it began, a moment every 8192
+// tokens or fewer, its end and where another question might part from it: its cache keeps them, and
+// set_goal() goes on from there.
 class Session {
  public:
   virtual ~Session() = default;
 
-  // The timeline is to become exactly `tokens` (at least one, at most n_tokens_max()).  Keeps the
-  // longest part that it can resume from -- the timeline itself when `tokens` extends it, else a
-  // remembered moment -- and returns its length.  A goal may be left before it is reached.  Throws
-  // EngineError on a token outside the vocabulary or a timeline too long.
-  virtual int64_t set_goal(std::span<const TokenId> tokens) = 0;
+  // The timeline is to become exactly `tokens` (at least one, at most n_tokens_max()).  Goes on
+  // from the longest part that is known: the timeline itself when `tokens` extends it, or a moment
+  // in the cache.  `marks` are lengths, ascending, where other timelines may part from this one:
+  // documents end there, and behind the last one the question begins.  A goal may be left before it
+  // is reached.  Throws EngineError on a token outside the vocabulary or a timeline too long.
+  virtual Reuse set_goal(std::span<const TokenId> tokens, std::span<const int64_t> marks) = 0;
+  Reuse set_goal(std::span<const TokenId> tokens) { return set_goal(tokens, {}); }
   virtual bool has_arrived() const = 0;
+  virtual std::span<const TokenId> goal() const = 0;
+
+  // Keeps the present moment, or the one when the timeline has n_tokens, for others to go on from.
+  virtual void remember() = 0;
+  virtual void remember_at(int64_t n_tokens) = 0;
 
   // A goal a few tokens further on, some of which may turn out wrong: logits(i) will be those after
   // the i-th of them, and keep_extension(n) then drops all but the first n (at least one).

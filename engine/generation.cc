@@ -28,12 +28,24 @@ Generation::Generation(const Engine& engine,
       decoder_(engine.tokenizer()),
       draft_length_(engine.config()) {
   completion_.usage.prompt_tokens = static_cast<int64_t>(request.prompt.size());
-  completion_.usage.cached_tokens = session_->set_goal(request.prompt);
+  resume();
+}
+
+void Generation::resume() {
+  const Reuse reuse = session_->set_goal(request_.prompt, request_.marks);
+  completion_.usage.cached_tokens = reuse.n_tokens;
+  completion_.usage.disk_tokens = reuse.from_disk;
   report_prefill();
   if (session_->has_arrived()) begin_decoding();
 }
 
+void Generation::report_progress(int64_t n_tokens) const {
+  if (callbacks_.on_prefill) callbacks_.on_prefill(n_tokens, completion_.usage.prompt_tokens);
+}
+
+// What has been read until now is not lost.
 void Generation::cancel() {
+  session_->remember();
   if (is_prefilling()) {
     completion_.seconds.prefill = seconds_since(phase_start_);
     completion_.finish_reason = FinishReason::cancelled;
@@ -80,12 +92,13 @@ void Generation::end_step() {
   completion_.usage.guessed_tokens += n_guessed;
   completion_.usage.right_guesses += static_cast<int64_t>(n_right);
   session_->keep_extension(static_cast<int64_t>(n_right) + 1);
+  if (is_done_) session_->remember();  // a follow-up goes on from here
 }
 
 void Generation::report_prefill() {
   const int64_t done = session_->n_tokens();
   completion_.usage.computed_tokens = done - completion_.usage.cached_tokens;
-  if (callbacks_.on_prefill) callbacks_.on_prefill(done, completion_.usage.prompt_tokens);
+  report_progress(done);
 }
 
 void Generation::begin_decoding() {

@@ -41,8 +41,12 @@ class Generation {
   // After it, or after a chunk of the prompt: reports, samples, streams.
   void end_step();
 
+  // While another request reads the beginning of the prompt: so much of it is done.  Afterwards
+  // goes on from there.
+  void report_progress(int64_t n_tokens) const;
+  void resume();
+
   Completion take_completion() { return std::move(completion_); }
-  std::unique_ptr<Session> take_session() { return std::move(session_); }
 
  private:
   using Clock = std::chrono::steady_clock;

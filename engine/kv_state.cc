@@ -6,20 +6,6 @@
 namespace widenet::engine {
 namespace {
 
-// Entries and index keys of exactly n_tokens tokens.
-void resize_rows(int64_t n_tokens,
-                 int64_t layer_index,
-                 const ModelConfig& config,
-                 const KvLayouts& layouts,
-                 LayerState& layer) {
-  const int64_t ratio = config.ratio(layer_index);
-  if (ratio == 0) return;
-  const int64_t n_entries = n_tokens / ratio;
-  layer.entries.resize(static_cast<size_t>(n_entries * layouts.rows.row_bytes()));
-  if (!config.has_indexer(layer_index)) return;
-  layer.index_keys.resize(static_cast<size_t>(n_entries * layouts.index_keys.row_bytes()));
-}
-
 // The last n_rows rows of `rows` once its last n_dropped are gone, of `n_total` rows in all.
 std::vector<float> rows_before_end(const std::vector<float>& rows,
                                    int64_t n_total,
@@ -33,8 +19,20 @@ std::vector<float> rows_before_end(const std::vector<float>& rows,
 
 }  // namespace
 
+KvLayouts::KvLayouts(const ModelConfig& config, bool is_native)
+    : rows{config.head_dim, config.rope_dim, is_native},
+      index_keys{config.index_head_dim, is_native} {
+  for (int64_t layer = 0; layer < config.n_layers; ++layer) {
+    Arrays arrays;
+    const int64_t ratio = config.ratio(layer);
+    if (ratio > 0) arrays.entries = pages.add(ratio, rows.row_bytes());
+    if (config.has_indexer(layer)) arrays.index_keys = pages.add(ratio, index_keys.row_bytes());
+    of_layers.push_back(arrays);
+  }
+}
+
 KvState make_kv_state(const ModelConfig& config, const KvLayouts& layouts) {
-  KvState state;
+  KvState state(layouts.pages);
   state.layers.resize(static_cast<size_t>(config.n_layers));
   for (LayerState& layer : state.layers) {
     layer.ring.resize(static_cast<size_t>(config.window * layouts.rows.row_bytes()));
@@ -48,16 +46,23 @@ int64_t tail_rows(int64_t n_tokens, int64_t ratio) {
   return n_tokens % ratio + (has_previous ? ratio : 0);
 }
 
-KvBytes stored_bytes(const KvState& state) {
+KvBytes stored_bytes(const KvState& state, const KvLayouts& layouts) {
   const auto tail_bytes = [](const CompressorTail& tail) {
     return static_cast<int64_t>((tail.values.size() + tail.gates.size()) * sizeof(float));
   };
   KvBytes bytes;
   for (const LayerState& layer : state.layers) {
     bytes.rings += static_cast<int64_t>(layer.ring.size());
-    bytes.entries += static_cast<int64_t>(layer.entries.size());
-    bytes.index_keys += static_cast<int64_t>(layer.index_keys.size());
     bytes.tails += tail_bytes(layer.tail) + tail_bytes(layer.index_tail);
+  }
+  const auto array_bytes = [&](std::optional<size_t> array) {
+    if (!array.has_value()) return int64_t{0};
+    return layouts.pages.array(*array).n_rows(state.n_tokens) *
+           layouts.pages.array(*array).row_bytes;
+  };
+  for (const KvLayouts::Arrays& arrays : layouts.of_layers) {
+    bytes.entries += array_bytes(arrays.entries);
+    bytes.index_keys += array_bytes(arrays.index_keys);
   }
   return bytes;
 }
@@ -82,7 +87,6 @@ void drop_to(int64_t n_tokens,
     LayerState& layer = state.layers[static_cast<size_t>(i)];
     const KvUndo::Layer& saved = undo.layers[static_cast<size_t>(i)];
     put_back(saved.ring, undo.first_position, n_tokens, layer.ring);
-    resize_rows(n_tokens, i, config, layouts, layer);
     const int64_t ratio = config.ratio(i);
     if (ratio == 0) continue;
     const int64_t n_total =
@@ -103,33 +107,8 @@ void drop_to(int64_t n_tokens,
   const auto width = static_cast<size_t>(config.hc_mult * config.dim);
   std::vector<float>& streams = state.draft.streams;
   streams.resize(streams.size() - std::min(streams.size(), static_cast<size_t>(n_dropped) * width));
+  state.rows.shorten(n_tokens);
   state.n_tokens = n_tokens;
-}
-
-KvSnapshot take_snapshot(const KvState& state) {
-  KvSnapshot snapshot;
-  snapshot.n_tokens = state.n_tokens;
-  for (const LayerState& layer : state.layers) {
-    snapshot.layers.push_back({layer.ring, layer.tail, layer.index_tail});
-  }
-  snapshot.draft = state.draft;
-  return snapshot;
-}
-
-void restore(const KvSnapshot& snapshot,
-             const ModelConfig& config,
-             const KvLayouts& layouts,
-             KvState& state) {
-  WN_CHECK(snapshot.n_tokens <= state.n_tokens);
-  state.n_tokens = snapshot.n_tokens;
-  for (size_t i = 0; i < state.layers.size(); ++i) {
-    LayerState& layer = state.layers[i];
-    layer.ring = snapshot.layers[i].ring;
-    layer.tail = snapshot.layers[i].tail;
-    layer.index_tail = snapshot.layers[i].index_tail;
-    resize_rows(snapshot.n_tokens, static_cast<int64_t>(i), config, layouts, layer);
-  }
-  state.draft = snapshot.draft;
 }
 
 }  // namespace widenet::engine

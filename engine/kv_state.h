@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/model_config.h"
+#include "engine/row_pages.h"
 #include "kernels/index_rows.h"
 #include "kernels/kv_rows.h"
 
@@ -18,9 +20,7 @@ struct CompressorTail {
 };
 
 struct LayerState {
-  std::vector<uint8_t> ring;        // [window] rows: position p in slot p % window
-  std::vector<uint8_t> entries;     // append-only [n_tokens / ratio] rows
-  std::vector<uint8_t> index_keys;  // append-only, likewise; CSA only
+  std::vector<uint8_t> ring;  // [window] rows: position p in slot p % window
   CompressorTail tail;
   CompressorTail index_tail;
 };
@@ -35,21 +35,32 @@ struct DraftState {
   std::vector<float> streams;  // MTP: [n, hc_mult * dim] of the last n tokens, or empty
 };
 
-// Plain data; copied only where a snapshot says so.
-struct KvState {
-  int64_t n_tokens = 0;
-  std::vector<LayerState> layers;
-  DraftState draft;
-};
-
 // How rows are stored: packed in native numerics, float32 in exact.
 struct KvLayouts {
-  KvLayouts(const ModelConfig& config, bool is_native)
-      : rows{config.head_dim, config.rope_dim, is_native},
-        index_keys{config.index_head_dim, is_native} {}
+  // Ratios are powers of two, at most kPageTokens.
+  KvLayouts(const ModelConfig& config, bool is_native);
+
+  // Which arrays of a page have a layer's rows.
+  struct Arrays {
+    std::optional<size_t> entries;
+    std::optional<size_t> index_keys;  // CSA only
+  };
 
   kernels::KvLayout rows;
   kernels::IndexLayout index_keys;
+  PageLayout pages;
+  std::vector<Arrays> of_layers;
+};
+
+// A copy is a moment of the timeline that can be gone on from: it costs rings, tails and drafts,
+// and shares the compressed rows.
+struct KvState {
+  explicit KvState(const PageLayout& layout) : rows(layout) {}
+
+  int64_t n_tokens = 0;
+  std::vector<LayerState> layers;
+  RowPages rows;  // compressed: entries and index keys of all layers
+  DraftState draft;
 };
 
 KvState make_kv_state(const ModelConfig& config, const KvLayouts& layouts);
@@ -68,7 +79,7 @@ struct KvBytes {
   int64_t total() const { return rings + entries + index_keys + tails; }
 };
 
-KvBytes stored_bytes(const KvState& state);
+KvBytes stored_bytes(const KvState& state, const KvLayouts& layouts);
 
 // What it takes to forget the last tokens of a short step: the rows that it overwrote or may have
 // used up.
@@ -88,28 +99,6 @@ struct KvUndo {
 // Leaves n_tokens of the timeline, all tokens before the step and maybe some of it.
 void drop_to(int64_t n_tokens,
              const KvUndo& undo,
-             const ModelConfig& config,
-             const KvLayouts& layouts,
-             KvState& state);
-
-// A moment of a timeline.  Append-only rows are not copied: they stay valid in the state itself
-// until it is taken back to before this moment.
-struct KvSnapshot {
-  struct Layer {
-    std::vector<uint8_t> ring;
-    CompressorTail tail;
-    CompressorTail index_tail;
-  };
-
-  int64_t n_tokens = 0;
-  std::vector<Layer> layers;
-  DraftState draft;
-};
-
-KvSnapshot take_snapshot(const KvState& state);
-
-// Takes the state back to a snapshot of an earlier (or this) moment of the same timeline.
-void restore(const KvSnapshot& snapshot,
              const ModelConfig& config,
              const KvLayouts& layouts,
              KvState& state);

@@ -51,6 +51,8 @@ View<const float, 2> Model::forward(std::span<const Step> steps) {
   Call call;
   for (const Step& step : steps) {
     WN_CHECK(!step.tokens.empty());
+    step.state->rows.extend(step.state->n_tokens,
+                            step.state->n_tokens + static_cast<int64_t>(step.tokens.size()));
     call.add({.state = step.state, .undo = step.undo, .first_position = step.state->n_tokens},
              step.tokens);
     if (step.undo == nullptr) continue;

@@ -146,11 +146,11 @@ class Model {
                              const Pooled& rows,
                              CompressorTail& tail,
                              CompressorTail* undo);
-  void append_entries(Tensor<2> entries, LayerState& state);
-  void append_index_keys(Tensor<2> keys, LayerState& state);
+  void append_entries(Tensor<2> entries, int64_t layer, const Part& part);
+  void append_index_keys(Tensor<2> keys, int64_t layer, const Part& part);
   void project_index_queries(
       const IndexerWeights& w, int64_t layer, const Call& call, Tensor<2> x, LinearInput& query);
-  void select_entries(const Part& part, const LayerState& state);
+  void select_entries(const Part& part, size_t index_keys);
   void project_output(const AttentionWeights& w, Tensor<3> heads, Tensor<2> out);
 
   // The (token, expert) pairs of a call, by expert: those of expert e from first[e] on.

@@ -53,13 +53,13 @@ void Model::attend(
     in.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_dim)));
     in.round_to_bf16 = is_native();
     if (w.compressor.has_value()) {
-      const LayerState& state = part.state->layers[static_cast<size_t>(layer)];
+      const KvLayouts::Arrays& arrays = layouts_.of_layers[static_cast<size_t>(layer)];
       if (w.indexer.has_value()) {
-        select_entries(part, state);
+        select_entries(part, *arrays.index_keys);
         in.selected = {selected_.data() + part.first_row * config_.index_topk, part.n_tokens,
                        config_.index_topk};
       }
-      in.entries = state.entries.data();
+      in.entries = part.state->rows.view(*arrays.entries);
       in.n_selected = n_selected_.data() + part.first_row;
     }
     if (!part.is_block) {

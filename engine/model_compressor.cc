@@ -6,6 +6,20 @@
 #include "kernels/row_ops.h"
 
 namespace widenet::engine {
+namespace {
+
+// Where the rows that a part's tokens complete begin, run by run: body(first of the new rows, how
+// many, memory).
+template <typename Body>
+void for_each_run(size_t array, int64_t first_row, int64_t n_rows, RowPages& pages, Body body) {
+  for (int64_t i = 0; i < n_rows;) {
+    const int64_t n = std::min(n_rows - i, pages.rows_together(array, first_row + i));
+    body(i, n, pages.row(array, first_row + i));
+    i += n;
+  }
+}
+
+}  // namespace
 
 // Projects the tokens for a compressor, and appends the entries (or index keys) that they complete.
 void Model::compress(
@@ -32,11 +46,11 @@ void Model::compress(
     if (is_for_index) {
       append_index_keys(complete_entries(w, layer, part, pooled, state.index_tail,
                                          undo == nullptr ? nullptr : &undo->index_rows),
-                        state);
+                        layer, part);
     } else {
       append_entries(complete_entries(w, layer, part, pooled, state.tail,
                                       undo == nullptr ? nullptr : &undo->rows),
-                     state);
+                     layer, part);
     }
   }
 }
@@ -87,20 +101,22 @@ Model::Tensor<2> Model::complete_entries(const CompressorWeights& w,
   return entries;
 }
 
-void Model::append_entries(Tensor<2> entries, LayerState& state) {
-  if (entries.dim(0) == 0) return;
-  const size_t n_before = state.entries.size();
-  state.entries.resize(n_before + static_cast<size_t>(entries.dim(0) * layouts_.rows.row_bytes()));
-  ops_.pack_kv_rows(stream_, entries, layouts_.rows, state.entries.data() + n_before);
+void Model::append_entries(Tensor<2> entries, int64_t layer, const Part& part) {
+  const size_t array = *layouts_.of_layers[static_cast<size_t>(layer)].entries;
+  for_each_run(array, part.first_position / config_.ratio(layer), entries.dim(0), part.state->rows,
+               [&](int64_t first, int64_t n, uint8_t* rows) {
+                 ops_.pack_kv_rows(stream_, entries.slice(first, n), layouts_.rows, rows);
+               });
 }
 
-void Model::append_index_keys(Tensor<2> keys, LayerState& state) {
+void Model::append_index_keys(Tensor<2> keys, int64_t layer, const Part& part) {
   if (keys.dim(0) == 0) return;
-  const size_t n_before = state.index_keys.size();
-  state.index_keys.resize(n_before +
-                          static_cast<size_t>(keys.dim(0) * layouts_.index_keys.row_bytes()));
   if (is_native()) ops_.hadamard(stream_, keys);
-  ops_.pack_index_rows(stream_, keys, layouts_.index_keys, state.index_keys.data() + n_before);
+  const size_t array = *layouts_.of_layers[static_cast<size_t>(layer)].index_keys;
+  for_each_run(array, part.first_position / config_.ratio(layer), keys.dim(0), part.state->rows,
+               [&](int64_t first, int64_t n, uint8_t* rows) {
+                 ops_.pack_index_rows(stream_, keys.slice(first, n), layouts_.index_keys, rows);
+               });
 }
 
 // The indexer's queries of all tokens and the weights of its heads, unless no part needs scores.
@@ -127,12 +143,12 @@ void Model::project_index_queries(
 
 // The index_topk best visible entries of each token, by the lightning indexer.  Where everything
 // visible is selected anyway, nothing is scored.
-void Model::select_entries(const Part& part, const LayerState& state) {
+void Model::select_entries(const Part& part, size_t index_keys) {
   const int64_t n_heads = config_.index_n_heads;
   const int64_t row = part.first_row;
   int32_t* n_visible = n_selected_.data() + row;
   kernels::IndexInputs in;
-  in.keys = state.index_keys.data();
+  in.keys = part.state->rows.view(index_keys);
   in.layout = layouts_.index_keys;
   in.n_visible = n_visible;
   if (n_visible[part.n_tokens - 1] > config_.index_topk) {

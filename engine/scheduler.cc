@@ -1,18 +1,20 @@
 // The model's thread: takes requests in order and runs them side by side, step by step.
 #include "engine/scheduler.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <list>
 #include <mutex>
-#include <set>
 #include <thread>
 #include <utility>
 
+#include "engine/block_keys.h"
 #include "engine/engine.h"
 #include "engine/generation.h"
+#include "engine/prefix_cache.h"
 
 namespace widenet::engine {
 namespace {
@@ -23,38 +25,17 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// The conversations' sessions, most recently used first.  A session in use is taken out, so that
-// one whose computation failed is not seen again.
-class KeptSessions {
- public:
-  explicit KeptSessions(int64_t count_max) : count_max_(count_max) {}
-
-  std::unique_ptr<Session> take(const std::string& key) {
-    for (auto it = kept_.begin(); it != kept_.end(); ++it) {
-      if (it->first != key) continue;
-      std::unique_ptr<Session> session = std::move(it->second);
-      kept_.erase(it);
-      return session;
-    }
-    return nullptr;
-  }
-
-  void put(const std::string& key, std::unique_ptr<Session> session) {
-    kept_.emplace_front(key, std::move(session));
-    if (static_cast<int64_t>(kept_.size()) > count_max_) kept_.pop_back();
-  }
-
- private:
-  int64_t count_max_;
-  std::list<std::pair<std::string, std::unique_ptr<Session>>> kept_;
-};
+// A prompt waits for another that is being read if that spares it as much.
+constexpr int64_t kSharedMin = 512;
 
 }  // namespace
 
 class Scheduler::Impl {
  public:
   Impl(Engine& engine, const SchedulerOptions& options)
-      : engine_(engine), options_(options), sessions_(options.sessions_max) {
+      : engine_(engine),
+        options_(options),
+        cache_(options.cache != nullptr ? options.cache : engine.make_cache({})) {
     thread_ = std::thread([this] { serve(); });
   }
 
@@ -91,6 +72,10 @@ class Scheduler::Impl {
     return static_cast<int64_t>(queue_.size()) + n_running_;
   }
 
+  int64_t n_known(std::span<const TokenId> prompt, std::string_view scope) const {
+    return cache_->n_known(prompt, scope);
+  }
+
  private:
   // Lives on its caller's stack until is_done.
   struct Job {
@@ -107,7 +92,9 @@ class Scheduler::Impl {
     Job* job;
     double queue_seconds;
     std::unique_ptr<Generation> generation;
-    int64_t last_chunk = 0;  // the number of its prompt's last one among all prompts'
+    int64_t last_chunk = 0;           // the number of its prompt's last one among all prompts'
+    const Running* leader = nullptr;  // reads the first n_shared tokens of its prompt for it
+    int64_t n_shared = 0;
   };
 
   void serve() {
@@ -115,7 +102,12 @@ class Scheduler::Impl {
     while (true) {
       changed_.wait(lock, [this] { return is_stopping_ || !queue_.empty() || n_running_ > 0; });
       if (queue_.empty() && n_running_ == 0) return;
-      const std::vector<Job*> jobs = jobs_that_may_begin();
+      std::vector<Job*> jobs;
+      while (!queue_.empty() &&
+             n_running_ + static_cast<int64_t>(jobs.size()) < options_.running_max) {
+        jobs.push_back(queue_.front());
+        queue_.pop_front();
+      }
       n_running_ += static_cast<int64_t>(jobs.size());
       const bool is_stopping = is_stopping_;
       lock.unlock();
@@ -126,6 +118,7 @@ class Scheduler::Impl {
         });
       }
       step();
+      release_followers();
       const std::vector<Job*> done = take_done();
       lock.lock();
       for (Job* job : done) job->is_done = true;
@@ -134,32 +127,14 @@ class Scheduler::Impl {
     }
   }
 
-  // In order, except that a job whose conversation is being continued waits for that.
-  std::vector<Job*> jobs_that_may_begin() {
-    std::set<std::string> keys;
-    for (const Running& running : running_) keys.insert(running.job->request.session_key);
-    std::vector<Job*> jobs;
-    for (auto it = queue_.begin(); it != queue_.end();) {
-      if (n_running_ + static_cast<int64_t>(jobs.size()) >= options_.running_max) break;
-      const std::string& key = (*it)->request.session_key;
-      if (!key.empty() && !keys.insert(key).second) {
-        ++it;
-        continue;
-      }
-      jobs.push_back(*it);
-      it = queue_.erase(it);
-    }
-    return jobs;
-  }
-
   void begin(Job& job) {
-    running_.push_back({&job, seconds_since(job.queued), nullptr, 0});
+    Running& running = running_.emplace_back();
+    running.job = &job;
+    running.queue_seconds = seconds_since(job.queued);
     try {
-      const std::string& key = job.request.session_key;
-      std::unique_ptr<Session> session = key.empty() ? nullptr : sessions_.take(key);
-      if (session == nullptr) session = engine_.make_session();
-      running_.back().generation =
-          std::make_unique<Generation>(engine_, job.request, job.callbacks, std::move(session));
+      running.generation = std::make_unique<Generation>(
+          engine_, job.request, job.callbacks, engine_.make_session(cache_, job.request.scope));
+      follow(running);
     } catch (...) {  // the caller's to handle: it is rethrown where generate() waits
       job.error = std::current_exception();
     }
@@ -228,11 +203,53 @@ class Scheduler::Impl {
   Running* next_prompt() {
     Running* chosen = nullptr;
     for (Running& running : running_) {
-      if (!is_alive(running) || !running.generation->is_prefilling()) continue;
+      if (!is_reading(running) || running.leader != nullptr) continue;
       if (chosen == nullptr || running.last_chunk < chosen->last_chunk) chosen = &running;
     }
     if (chosen != nullptr) chosen->last_chunk = ++n_chunks_;
     return chosen;
+  }
+
+  static bool is_reading(const Running& running) {
+    return is_alive(running) && running.generation->is_prefilling();
+  }
+
+  // Finds the prompt being read that begins as this one does, for longest.
+  void follow(Running& running) {
+    const Session& mine = running.generation->session();
+    running.leader = nullptr;
+    for (Running& other : running_) {
+      if (&other == &running || !is_reading(other) || other.leader != nullptr ||
+          other.job->request.scope != running.job->request.scope) {
+        continue;
+      }
+      const Session& theirs = other.generation->session();
+      const auto parting = std::ranges::mismatch(mine.goal(), theirs.goal());
+      const int64_t n_shared = (parting.in1 - mine.goal().begin()) / kBlockTokens * kBlockTokens;
+      const int64_t n_known = running.leader == nullptr ? mine.n_tokens() : running.n_shared;
+      if (n_shared < theirs.n_tokens() || n_shared < n_known + kSharedMin) continue;
+      running.leader = &other;
+      running.n_shared = n_shared;
+    }
+    if (running.leader != nullptr) {
+      running.leader->generation->session().remember_at(running.n_shared);
+    }
+  }
+
+  // Those whose leader has come as far as they go together, or will not, go on by themselves.
+  void release_followers() {
+    for (Running& running : running_) {
+      const Running* leader = running.leader;
+      if (leader == nullptr || !is_reading(running)) continue;
+      const int64_t n_read = is_alive(*leader) ? leader->generation->session().n_tokens() : 0;
+      guarded(running, [&](Generation& generation) {
+        if (is_reading(*leader) && n_read < running.n_shared) {
+          return generation.report_progress(n_read);
+        }
+        generation.resume();
+        follow(running);
+      });
+    }
   }
 
   // The jobs that have ended, with their results.
@@ -247,8 +264,6 @@ class Scheduler::Impl {
       if (!job.error) {
         job.completion = it->generation->take_completion();
         job.completion.seconds.queue = it->queue_seconds;
-        const std::string& key = job.request.session_key;
-        if (!key.empty()) sessions_.put(key, it->generation->take_session());
       }
       done.push_back(&job);
       it = running_.erase(it);
@@ -258,8 +273,8 @@ class Scheduler::Impl {
 
   Engine& engine_;
   const SchedulerOptions options_;
-  KeptSessions sessions_;       // the model's thread alone, like the next two
-  std::list<Running> running_;  // in the order in which they began
+  const std::shared_ptr<PrefixCache> cache_;
+  std::list<Running> running_;  // in the order in which they began; the model's thread alone
   int64_t n_chunks_ = 0;        // of prompts, so far
 
   mutable std::mutex mutex_;
@@ -283,6 +298,10 @@ Completion Scheduler::generate(const GenerationRequest& request,
 
 int64_t Scheduler::n_pending() const {
   return impl_->n_pending();
+}
+
+int64_t Scheduler::n_known(std::span<const TokenId> prompt, std::string_view scope) const {
+  return impl_->n_known(prompt, scope);
 }
 
 }  // namespace widenet::engine

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 namespace widenet::engine {
 
 class Engine;
+class PrefixCache;
 
 // The queue is full: the caller should say "busy, try again" rather than wait.
 class QueueFull : public std::runtime_error {
@@ -28,9 +30,11 @@ struct GenerationRequest {
   int64_t max_tokens = 512;
   std::vector<std::string> stop;
 
-  // A conversation's name.  Its timeline is kept after the answer, so that a follow-up whose prompt
-  // repeats it computes only what is new.  Empty: a timeline of its own, dropped afterwards.
-  std::string session_key;
+  // Lengths of the prompt, ascending, where documents end (see Session::set_goal()).
+  std::vector<int64_t> marks = {};
+
+  // Who may know what the prompt says: requests share what they read within a scope alone.
+  std::string scope = {};
 
   // Whether tokens may be guessed ahead with the model's draft head, if it has one.  They are
   // checked before they count: the answer is the same, token for token, and comes sooner.
@@ -50,6 +54,7 @@ enum class FinishReason { stop, length, cancelled };
 struct TokenUsage {
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;    // of the prompt, taken from kept state
+  int64_t disk_tokens = 0;      // of these, read from disk
   int64_t computed_tokens = 0;  // of the prompt, run through the model
   int64_t completion_tokens = 0;
   int64_t reasoning_tokens = 0;  // of these; counted by who knows the encoding
@@ -72,16 +77,17 @@ struct Completion {
 };
 
 struct SchedulerOptions {
-  int64_t queue_max = 32;    // requests waiting, beside those that run
-  int64_t running_max = 8;   // requests that run side by side
-  int64_t sessions_max = 4;  // conversations whose state is kept; the least recently used goes
+  int64_t queue_max = 32;                        // requests waiting, beside those that run
+  int64_t running_max = 8;                       // requests that run side by side
+  std::shared_ptr<PrefixCache> cache = nullptr;  // of the engine; empty: one in memory
 };
 
 // Owns the one thread that computes.  Requests begin first in, first out, and then run side by
 // side (continuous batching): each step of the model takes every answer one token further (or a
 // few, where guesses were right) and one prompt one chunk further, prompts taking turns.  So an
-// answer's tokens never wait for more than a chunk of anyone's prompt.  A request whose session is
-// in use waits for it.  What a request gets does not depend on its company.  Thread-safe.
+// answer's tokens never wait for more than a chunk of anyone's prompt.  A prompt that begins as
+// another does which is being read waits for that and goes on from there; should the other be
+// cancelled, from where it was.  What a request gets does not depend on its company.  Thread-safe.
 class Scheduler {
  public:
   // `engine` has a tokenizer and outlives the scheduler.
@@ -99,6 +105,9 @@ class Scheduler {
 
   // Requests waiting or running now.
   int64_t n_pending() const;
+
+  // How many tokens of a prompt need not be computed, as things are.
+  int64_t n_known(std::span<const TokenId> prompt, std::string_view scope) const;
 
  private:
   class Impl;

@@ -8,27 +8,42 @@ namespace widenet::engine {
 namespace {
 
 constexpr int64_t kChunkTokens = 512;
-constexpr int64_t kSnapshotEvery = 4096;  // tokens
-constexpr int64_t kSnapshotsMax = 16;
 // A goal nearer than this is taken for decoding: its end is not remembered.
 constexpr int64_t kPrefillTokens = 32;
-constexpr int64_t kBlock = 128;
+// Between two moments of a long prompt that are remembered: so much, or less where a mark is near.
+constexpr int64_t kStopEvery = 8192;
+constexpr int64_t kStopMin = 4096;
+
+int64_t block_floor(int64_t n_tokens) {
+  return n_tokens / kBlockTokens * kBlockTokens;
+}
 
 }  // namespace
 
-ModelSession::ModelSession(const ModelConfig& config, Model& model)
-    : config_(config), model_(model), state_(make_kv_state(config, model.layouts())) {}
+ModelSession::ModelSession(const ModelConfig& config,
+                           Model& model,
+                           std::shared_ptr<PrefixCache> cache,
+                           std::string_view scope)
+    : config_(config),
+      model_(model),
+      cache_(std::move(cache)),
+      trail_(cache_->begin(scope)),
+      state_(make_kv_state(config, model.layouts())) {}
 
-int64_t ModelSession::set_goal(std::span<const TokenId> tokens) {
+Reuse ModelSession::set_goal(std::span<const TokenId> tokens, std::span<const int64_t> marks) {
   if (tokens.empty()) throw EngineError("cannot run the model: the prompt has no tokens");
   check(tokens, 0);
-  take_back(tokens);
-  goal_.resize(static_cast<size_t>(state_.n_tokens));
+  const Reuse reuse = resume(tokens);
   is_extension_ = false;
   is_prefill_ = static_cast<int64_t>(tokens.size()) - state_.n_tokens >= kPrefillTokens;
-  if (is_prefill_) remember();  // an answer ends here, and a follow-up begins
+  stops_.clear();
+  if (is_prefill_) {
+    goal_.assign(tokens.begin(), tokens.begin() + state_.n_tokens);
+    remember();  // an answer ends here, and a follow-up begins
+  }
   goal_.assign(tokens.begin(), tokens.end());
-  return state_.n_tokens;
+  if (is_prefill_) plan_stops(marks);
+  return reuse;
 }
 
 void ModelSession::extend(std::span<const TokenId> tokens) {
@@ -47,9 +62,22 @@ void ModelSession::keep_extension(int64_t n_tokens) {
   logits_.resize(static_cast<size_t>(n_tokens * config_.vocab_size));
 }
 
+void ModelSession::remember() {
+  if (state_.n_tokens == 0) return;
+  extend_keys(tokens(), trail_.keys);
+  cache_->keep(trail_, tokens(), {state_, {logits().begin(), logits().end()}}, seconds_);
+  seconds_ = 0.0;
+}
+
+void ModelSession::remember_at(int64_t n_tokens) {
+  if (n_tokens <= state_.n_tokens || n_tokens >= goal_tokens()) return;
+  const auto place = std::lower_bound(stops_.begin(), stops_.end(), n_tokens);
+  if (place == stops_.end() || *place != n_tokens) stops_.insert(place, n_tokens);
+}
+
 SyncResult ModelSession::sync(std::span<const TokenId> tokens, const SyncOptions& options) {
   SyncResult result;
-  result.reused = set_goal(tokens);
+  result.reuse = set_goal(tokens, {});
   const bool wants_all = static_cast<bool>(options.on_logits);
   while (!has_arrived()) {
     if (options.keep_going && !options.keep_going(state_.n_tokens, goal_tokens())) {
@@ -86,6 +114,7 @@ std::span<const TokenId> ModelSession::tokens() const {
 Model::Step ModelSession::begin_step(int64_t chunk_tokens, bool wants_all) {
   WN_CHECK(!has_arrived());
   const int64_t first = state_.n_tokens;
+  step_start_ = Clock::now();
   step_end_ = is_extension_ ? goal_tokens() : chunk_end(chunk_tokens);
   logits_.clear();
   const bool is_last = step_end_ == goal_tokens();
@@ -112,10 +141,9 @@ void ModelSession::end_step(kernels::View<const float, 2> logits) {
     const auto kept = logits.slice(logits.dim(0) - n_kept, n_kept).span();
     logits_.assign(kept.begin(), kept.end());
   }
-  if (is_prefill_ &&
-      (step_end_ == total || step_end_ % kSnapshotEvery == 0 || total - step_end_ <= 2 * kBlock)) {
-    remember();
-  }
+  seconds_ += std::chrono::duration<double>(Clock::now() - step_start_).count();
+  const bool is_stop = std::binary_search(stops_.begin(), stops_.end(), step_end_);
+  if (is_prefill_ && (step_end_ == total || is_stop)) remember();
 }
 
 // The tokens are those from position n_before on.
@@ -132,61 +160,56 @@ void ModelSession::check(std::span<const TokenId> tokens, int64_t n_before) cons
   }
 }
 
-// Leaves the longest part of the timeline from which `tokens` can go on.
-void ModelSession::take_back(std::span<const TokenId> tokens) {
-  const std::span<const TokenId> mine = this->tokens();
-  const auto [parting, theirs] =
-      std::mismatch(mine.begin(), mine.end(), tokens.begin(), tokens.end());
+// Becomes the longest known part of `tokens`: of the timeline itself, if it is one, or of those in
+// the cache.
+Reuse ModelSession::resume(std::span<const TokenId> tokens) {
   const auto total = static_cast<int64_t>(tokens.size());
-  const auto common = static_cast<int64_t>(parting - mine.begin());
-  const bool is_extension = common == state_.n_tokens && (total > common || !logits().empty());
-  if (is_extension) return;
+  const auto parting = std::mismatch(goal_.begin(), goal_.end(), tokens.begin(), tokens.end());
+  const auto n_common = static_cast<int64_t>(parting.first - goal_.begin());
+  const bool is_continued = state_.n_tokens <= n_common && state_.n_tokens > 0 &&
+                            (state_.n_tokens < total || !logits().empty());
+  const int64_t n_mine = is_continued ? state_.n_tokens : 0;
+  trail_.keys.resize(
+      std::min(trail_.keys.size(), static_cast<size_t>(n_common / kBlockTokens) + 1));
+  if (n_mine > 0 && total - n_mine < kPrefillTokens) return {.n_tokens = n_mine};
 
-  const auto can_resume = [&](const Snapshot& s) {
-    return s.state.n_tokens <= common && (s.state.n_tokens < total || !s.logits.empty());
-  };
-  while (!snapshots_.empty() && !can_resume(snapshots_.back())) snapshots_.pop_back();
-  if (snapshots_.empty()) {
+  extend_keys(tokens, trail_.keys);
+  if (const auto found = cache_->find(trail_, tokens, n_mine)) {
+    state_ = found->point->state;
+    logits_ = found->point->logits;
+    seconds_ = 0.0;
+    return {.n_tokens = state_.n_tokens, .from_disk = found->tokens_from_disk};
+  }
+  if (n_mine == 0) {
     state_ = make_kv_state(config_, model_.layouts());
     logits_.clear();
-  } else {
-    restore(snapshots_.back().state, config_, model_.layouts(), state_);
-    logits_ = snapshots_.back().logits;
+    seconds_ = 0.0;
   }
+  return {.n_tokens = n_mine};
 }
 
-// Keeps the present moment.  When there are too many, the one between the closest neighbours goes.
-void ModelSession::remember() {
-  if (state_.n_tokens == 0) return;
-  const std::vector<float> last(logits().begin(), logits().end());
-  if (!snapshots_.empty() && snapshots_.back().state.n_tokens == state_.n_tokens) {
-    if (!last.empty()) snapshots_.back().logits = last;
-    return;
+// Where the way to the goal is remembered: every now and then, best where a document ends; and
+// where another question about the same documents would part from this one.
+void ModelSession::plan_stops(std::span<const int64_t> marks) {
+  const int64_t total = goal_tokens();
+  int64_t last = state_.n_tokens;
+  while (last + kStopEvery < total) {
+    int64_t stop = block_floor(last + kStopEvery);
+    auto mark = std::upper_bound(marks.begin(), marks.end(), last + kStopEvery);
+    if (mark != marks.begin() && block_floor(*--mark) >= last + kStopMin) stop = block_floor(*mark);
+    stops_.push_back(stop);
+    last = stop;
   }
-  snapshots_.push_back({take_snapshot(state_), last});
-  if (static_cast<int64_t>(snapshots_.size()) <= kSnapshotsMax) return;
-  size_t victim = 0;
-  int64_t smallest_gap = INT64_MAX;
-  for (size_t i = 0; i + 1 < snapshots_.size(); ++i) {
-    const int64_t before = i == 0 ? 0 : snapshots_[i - 1].state.n_tokens;
-    const int64_t gap = snapshots_[i + 1].state.n_tokens - before;
-    if (gap < smallest_gap) {
-      smallest_gap = gap;
-      victim = i;
-    }
-  }
-  snapshots_.erase(snapshots_.begin() + static_cast<std::ptrdiff_t>(victim));
+  remember_at(marks.empty() ? block_floor(total - 1) - kBlockTokens : block_floor(marks.back()));
 }
 
-// Chunks end on multiples of their length, and once more about a block before the end, where the
-// next question about the same documents will part from this one.
+// Chunks end on multiples of their length, and where the timeline is to be remembered.
 int64_t ModelSession::chunk_end(int64_t chunk_tokens) const {
   const int64_t total = goal_tokens();
   if (chunk_tokens > 0) return std::min(total, state_.n_tokens + chunk_tokens);
-  const int64_t end = (state_.n_tokens / kChunkTokens + 1) * kChunkTokens;
-  const int64_t last_block = (total - 1) / kBlock * kBlock - kBlock;
-  if (end > last_block && state_.n_tokens < last_block) return last_block;
-  return std::min(end, total);
+  const auto stop = std::upper_bound(stops_.begin(), stops_.end(), state_.n_tokens);
+  return std::min({total, (state_.n_tokens / kChunkTokens + 1) * kChunkTokens,
+                   stop == stops_.end() ? total : *stop});
 }
 
 }  // namespace widenet::engine

@@ -46,9 +46,8 @@ class Runner {
         haystack_(engine.tokenizer(), texts) {
     for (const HaystackText& text : texts) {
       const answer::PromptDocument empty{.id = 1'000'000, .title = text.title, .passages = {}};
-      const auto fenced = assembler_.assemble_documents({&empty, 1}).size();
-      const auto bare = assembler_.assemble_documents({}).size();
-      fence_tokens_ = std::max(fence_tokens_, static_cast<int64_t>(fenced - bare));
+      const std::vector<int64_t> end = assembler_.document_ends({}, {&empty, 1});
+      fence_tokens_ = std::max(fence_tokens_, end.front() - 1);  // behind the turn's beginning
     }
   }
 
@@ -96,11 +95,8 @@ nlohmann::json Runner::try_one(int64_t length, double depth, int64_t index) {
       static_cast<int64_t>(assembler_.assemble({&turn, 1}, engine::Thinking::none).size());
   turn.documents = documents(length - overhead, depth, index, needle);
   const auto prompt = assembler_.assemble({&turn, 1}, engine::Thinking::none);
-  const auto completion = scheduler_.generate({.prompt = prompt,
-                                               .sampling = {},
-                                               .max_tokens = options_.max_tokens,
-                                               .stop = {},
-                                               .session_key = "niah-" + std::to_string(index)});
+  const auto completion = scheduler_.generate(
+      {.prompt = prompt, .sampling = {}, .max_tokens = options_.max_tokens, .stop = {}});
   const answer::ParsedAnswer parsed = answer::parse_answer(completion.text);
   const answer::PromptDocument just_needle{
       .id = 1,

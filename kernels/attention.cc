@@ -27,7 +27,7 @@ std::vector<float> gather_list(const AttentionInputs& in, int64_t t) {
   Stream stream;
   for (int64_t i = 0; i < n_entries; ++i) {
     const int64_t entry = in.selected.data() == nullptr ? i : in.selected[t][i];
-    unpack_kv_rows_reference(stream, in.entries + entry * in.layout.row_bytes(), in.layout,
+    unpack_kv_rows_reference(stream, in.entries.row(entry, in.layout.row_bytes()), in.layout,
                              Rows<float>(list.data() + (n_window + i) * dim, 1, dim, dim));
   }
   return list;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/kv_rows.h"
+#include "kernels/paged_rows.h"
 #include "kernels/stream.h"
 #include "kernels/view.h"
 
@@ -20,7 +21,7 @@ struct AttentionInputs {
   int64_t first_window_position = 0;  // of window row 0
   int64_t window_length = 128;
 
-  const uint8_t* entries = nullptr;  // rows of `layout`
+  PagedRows entries;  // rows of `layout`
   KvLayout layout;
   View<const int32_t, 2> selected;      // [n_tokens, k], or empty
   const int32_t* n_selected = nullptr;  // [n_tokens]

@@ -47,7 +47,7 @@ float float_dot(const uint8_t* a, const uint8_t* b, int64_t dim) {
 
 float score(const IndexInputs& in, int64_t t, int64_t s) {
   const int64_t n_heads = in.head_weights.dim(1);
-  const uint8_t* key = in.keys + s * in.layout.row_bytes();
+  const uint8_t* key = in.keys.row(s, in.layout.row_bytes());
   float sum = 0.0f;
   for (int64_t h = 0; h < n_heads; ++h) {
     const uint8_t* query = in.queries + (t * n_heads + h) * in.layout.row_bytes();

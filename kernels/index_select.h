@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/index_rows.h"
+#include "kernels/paged_rows.h"
 #include "kernels/stream.h"
 #include "kernels/view.h"
 
@@ -10,7 +11,7 @@ namespace widenet::kernels {
 struct IndexInputs {
   const uint8_t* queries = nullptr;    // [n_tokens, n_heads] rows
   View<const float, 2> head_weights;   // [n_tokens, n_heads], may be negative
-  const uint8_t* keys = nullptr;       // [n_keys] rows
+  PagedRows keys;                      // pages of a multiple of 16
   const int32_t* n_visible = nullptr;  // [n_tokens]: keys 0 .. n_visible - 1 are scored
   IndexLayout layout;
 };

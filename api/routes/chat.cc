@@ -108,8 +108,7 @@ Outcome continue_alone(Service& service, const Reply& reply, const Sinks& sinks)
   const engine::GenerationRequest request = {.prompt = reply.prompt,
                                              .sampling = reply.chat.sampling,
                                              .max_tokens = reply.chat.max_tokens,
-                                             .stop = {},
-                                             .session_key = {}};
+                                             .stop = {}};
   engine::GenerationCallbacks callbacks;
   callbacks.on_token = [&](engine::TokenId token) { writer.feed(token); };
   callbacks.is_cancelled = [&] { return writer.is_stopped() || sinks.is_cancelled(); };

@@ -70,9 +70,10 @@ Call prepare_index_select(const IndexShape& s, int64_t negative, int64_t n_copie
           selected = Copies(repeated(s.n_tokens * s.k, 0), n_copies),
           n_selected = Copies(repeated(s.n_tokens, 0), n_copies)](const Backend& backend,
                                                                   Stream& stream, int64_t call) {
+    const uint8_t* const page = keys.at(call);
     const IndexInputs in{queries.at(call),
                          {head_weights.at(call), s.n_tokens, s.n_heads},
-                         keys.at(call),
+                         {.pages = &page},
                          n_visible.at(call),
                          s.layout};
     backend.index_select(stream, in, {selected.at(call), s.n_tokens, s.k}, n_selected.at(call));
@@ -128,7 +129,8 @@ Call prepare_attention(const AttentionShape& s, int64_t n_entries, int64_t n_cop
     in.window = {window.at(call), n_window_rows, dim};
     in.first_position = s.window_length - 1;  // so that the first token's window is full
     in.window_length = s.window_length;
-    in.entries = entries.at(call);
+    const uint8_t* const page = entries.at(call);
+    in.entries = {.pages = &page};
     in.layout = s.layout;
     in.selected = {selected.at(call), s.n_tokens, s.k};
     in.n_selected = n_selected.at(call);

@@ -302,7 +302,7 @@ int64_t list_rows(const AttentionCall<T>& call, int64_t t, T* unpacked, const T*
     if (call.entries != nullptr) {
       rows[n_window + i] = call.entries + entry * call.dim;
     } else {
-      unpack_row(in.entries + entry * in.layout.row_bytes(), in.layout, unpacked + i * call.dim);
+      unpack_row(in.entries.row(entry, in.layout.row_bytes()), in.layout, unpacked + i * call.dim);
       rows[n_window + i] = unpacked + i * call.dim;
     }
   }
@@ -371,7 +371,7 @@ void attend(Stream& stream, const AttentionInputs& in, const T* window, View<flo
   if (unpacks_all) {
     parallel_for(stream, n_entries, piece_for(dim * 2), [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
-        unpack_row(in.entries + i * in.layout.row_bytes(), in.layout, unpacked.as<T>() + i * dim);
+        unpack_row(in.entries.row(i, in.layout.row_bytes()), in.layout, unpacked.as<T>() + i * dim);
       }
     });
   }

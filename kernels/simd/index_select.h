@@ -210,7 +210,7 @@ void meet_panel(const IndexToken& token,
   }
 }
 
-void load_panel(const uint8_t* rows,
+void load_panel(const PagedRows& rows,
                 int64_t first_key,
                 int64_t n_keys,
                 const IndexLayout& layout,
@@ -220,7 +220,7 @@ void load_panel(const uint8_t* rows,
   panel.is_uniform = true;
   for (int64_t tile = 0; tile < kPanelTiles; ++tile) {
     const int64_t key = at_most(first_key + tile * kLanes, n_keys - 1);
-    load_key_tile(rows + key * layout.row_bytes(), n_keys - key, layout, panel.tiles[tile]);
+    load_key_tile(rows.row(key, layout.row_bytes()), n_keys - key, layout, panel.tiles[tile]);
     panel.is_uniform = panel.is_uniform && panel.tiles[tile].is_uniform;
   }
 }

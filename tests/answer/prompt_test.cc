@@ -66,16 +66,24 @@ TEST(PromptTest, FollowUpsExtendThePromptAndTheAnswerBeforeThem) {
             "\nQuestion: Second?<｜Assistant｜></think>");
 }
 
-TEST(PromptTest, QuestionsAboutTheSameDocumentsShareTheirBeginning) {
+TEST(PromptTest, QuestionsAboutTheSameDocumentsPartWhereTheLastOneEnds) {
   const auto tokenizer = byte_tokenizer();
   const PromptAssembler assembler(tokenizer);
   PromptTurn turn;
-  turn.documents = {{.id = 3, .title = "T", .passages = {passage(tokenizer, 0, "One.")}}};
+  turn.documents = {{.id = 3, .title = "T", .passages = {passage(tokenizer, 0, "One.")}},
+                    {.id = 4, .title = "U", .passages = {passage(tokenizer, 0, "Two.")}}};
   turn.question = "Why?";
-  const auto documents = assembler.assemble_documents(turn.documents);
   const auto prompt = assembler.assemble({&turn, 1}, engine::Thinking::none);
-  ASSERT_GT(prompt.size(), documents.size());
-  EXPECT_TRUE(std::equal(documents.begin(), documents.end(), prompt.begin()));
+  const auto ends = assembler.document_ends(prompt, turn.documents);
+  ASSERT_EQ(ends.size(), 2u);
+  const auto behind = [&](int64_t end) {
+    return tokenizer.decode(std::span(prompt).subspan(static_cast<size_t>(end)));
+  };
+  EXPECT_TRUE(behind(ends[0]).starts_with("<document D4 \"U\">"));
+  EXPECT_TRUE(behind(ends[1]).starts_with("\nQuestion: Why?"));
+  turn.question = "Who?";
+  const auto other = assembler.assemble({&turn, 1}, engine::Thinking::none);
+  EXPECT_TRUE(std::equal(prompt.begin(), prompt.begin() + ends[1], other.begin()));
 }
 
 TEST(PromptTest, StoredTokensAreCopiedNotMadeAnew) {

@@ -29,7 +29,12 @@ class ScriptedEngine final : public engine::Engine {
   int n_threads() const override { return 1; }
   engine::Numerics numerics() const override { return engine::Numerics::native; }
   int64_t n_tokens_max() const override { return 100'000; }
-  std::unique_ptr<engine::Session> make_session() override {
+  std::shared_ptr<engine::PrefixCache> make_cache(
+      const engine::PrefixCacheOptions& options) const override {
+    return model_.make_cache(options);
+  }
+  std::unique_ptr<engine::Session> make_session(std::shared_ptr<engine::PrefixCache>,
+                                                std::string_view) override {
     return std::make_unique<ScriptedSession>(*this);
   }
   void advance(std::span<engine::Session* const>) override {}
@@ -41,11 +46,14 @@ class ScriptedEngine final : public engine::Engine {
    public:
     explicit ScriptedSession(ScriptedEngine& engine) : engine_(engine) {}
 
-    int64_t set_goal(std::span<const TokenId> tokens) override {
+    engine::Reuse set_goal(std::span<const TokenId> tokens, std::span<const int64_t>) override {
       engine_.prompt_.assign(tokens.begin(), tokens.end());
       tokens_ = engine_.prompt_;
-      return 0;
+      return {};
     }
+    void remember() override {}
+    void remember_at(int64_t) override {}
+    std::span<const TokenId> goal() const override { return tokens_; }
     bool has_arrived() const override { return true; }
     void extend(std::span<const TokenId> tokens) override {
       tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());

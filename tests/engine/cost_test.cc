@@ -278,14 +278,14 @@ TEST_P(StoredBytesTest, FormulaIsWhatASessionStores) {
       tokens.push_back(static_cast<TokenId>(tokens.size() * 7 % 500));
     }
     session->sync(tokens);
-    const KvBytes stored = stored_bytes(state);
+    const KvBytes stored = stored_bytes(state, layouts);
     const KvBytes counted = count_kv_bytes(engine->config(), layouts, n);
     EXPECT_EQ(stored.rings, counted.rings) << n << " tokens";
     EXPECT_EQ(stored.entries, counted.entries) << n << " tokens";
     EXPECT_EQ(stored.index_keys, counted.index_keys) << n << " tokens";
     EXPECT_EQ(stored.tails, counted.tails) << n << " tokens";
   }
-  EXPECT_EQ(stored_bytes(make_kv_state(engine->config(), layouts)).total(),
+  EXPECT_EQ(stored_bytes(make_kv_state(engine->config(), layouts), layouts).total(),
             count_kv_bytes(engine->config(), layouts, 0).total());
 }
 

@@ -113,7 +113,7 @@ TEST_F(DecodingTest, GuessesBeginInTheMiddleOfATimeline) {
   for (const int64_t n_more : {1, 2, 9, 140}) {
     timeline.resize(768);
     for (const TokenId token : random_tokens(n_more)) timeline.push_back(token);
-    ASSERT_EQ(session->sync(timeline).reused, 768);
+    ASSERT_EQ(session->sync(timeline).reuse.n_tokens, 768);
     Engine::Draft draft{session.get(), 9, 3, {}};
     engine_->draft({&draft, 1});
     EXPECT_EQ(draft.tokens.size(), 3u);

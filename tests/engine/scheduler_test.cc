@@ -9,6 +9,7 @@
 #include <future>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -43,11 +44,11 @@ class SchedulerTest : public testing::Test {
 
   static GenerationRequest request(std::vector<TokenId> prompt,
                                    int64_t max_tokens = 4,
-                                   std::string session_key = "") {
+                                   std::string scope = "") {
     GenerationRequest r;
     r.prompt = std::move(prompt);
     r.max_tokens = max_tokens;
-    r.session_key = std::move(session_key);
+    r.scope = std::move(scope);
     return r;
   }
 
@@ -67,7 +68,7 @@ TEST_F(SchedulerTest, SessionReusesExtendsAndTakesBackWithoutChangingABit) {
   EXPECT_EQ(session->sync(prompt).computed, 600);
 
   const SyncResult again = session->sync(prompt);
-  EXPECT_EQ(again.reused, 600);
+  EXPECT_EQ(again.reuse.n_tokens, 600);
   EXPECT_EQ(again.computed, 0);
 
   std::vector<TokenId> longer = prompt;
@@ -78,13 +79,13 @@ TEST_F(SchedulerTest, SessionReusesExtendsAndTakesBackWithoutChangingABit) {
   other.resize(590);
   for (const TokenId token : tokens(50, 5)) other.push_back(token);
   const SyncResult parted = session->sync(other);
-  EXPECT_GE(parted.reused, 256);
-  EXPECT_LE(parted.reused, 590);
+  EXPECT_GE(parted.reuse.n_tokens, 256);
+  EXPECT_LE(parted.reuse.n_tokens, 590);
   const std::vector<float> expected = logits_after(other);
   EXPECT_EQ(std::vector<float>(session->logits().begin(), session->logits().end()), expected);
 
   const std::vector<TokenId> unrelated = tokens(40, 99);
-  EXPECT_EQ(session->sync(unrelated).reused, 0);
+  EXPECT_EQ(session->sync(unrelated).reuse.n_tokens, 0);
   EXPECT_EQ(std::vector<float>(session->logits().begin(), session->logits().end()),
             logits_after(unrelated));
 }
@@ -96,7 +97,7 @@ TEST_F(SchedulerTest, CancelledSyncResumesWhereItStopped) {
   options.keep_going = [](int64_t done, int64_t) { return done < 512; };
   EXPECT_TRUE(session->sync(prompt, options).cancelled);
   EXPECT_TRUE(session->logits().empty());
-  EXPECT_EQ(session->sync(prompt).reused, 512);
+  EXPECT_EQ(session->sync(prompt).reuse.n_tokens, 512);
   EXPECT_EQ(std::vector<float>(session->logits().begin(), session->logits().end()),
             logits_after(prompt));
 }
@@ -111,15 +112,17 @@ TEST_F(SchedulerTest, SessionRefusesWhatTheModelCannotTake) {
 TEST_F(SchedulerTest, FollowUpComputesOnlyWhatIsNew) {
   Scheduler scheduler(*engine_);
   std::vector<TokenId> prompt = tokens(300);
-  const Completion first = scheduler.generate(request(prompt, 5, "conversation"));
+  const Completion first = scheduler.generate(request(prompt, 5));
   EXPECT_EQ(first.usage.computed_tokens, 300);
   EXPECT_LE(first.usage.completion_tokens, 5);
 
   prompt.insert(prompt.end(), first.tokens.begin(), first.tokens.end());
   for (const TokenId token : tokens(20, 3)) prompt.push_back(token);
-  const Completion second = scheduler.generate(request(prompt, 5, "conversation"));
+  EXPECT_GE(scheduler.n_known(prompt, ""), 304);
+  const Completion second = scheduler.generate(request(prompt, 5));
   EXPECT_GE(second.usage.cached_tokens, 304);
-  const Completion fresh = scheduler.generate(request(prompt, 5));
+  EXPECT_EQ(scheduler.n_known(prompt, "others"), 0);
+  const Completion fresh = scheduler.generate(request(prompt, 5, "others"));
   EXPECT_EQ(fresh.usage.cached_tokens, 0);
   EXPECT_EQ(fresh.tokens, second.tokens);
 }
@@ -153,7 +156,7 @@ TEST_F(SchedulerTest, CancelStopsAtTheNextChunk) {
 }
 
 TEST_F(SchedulerTest, FullQueueIsRefusedAndOthersAreServedInOrder) {
-  Scheduler scheduler(*engine_, {.queue_max = 1, .sessions_max = 2});
+  Scheduler scheduler(*engine_, {.queue_max = 1});
   std::promise<void> started;
   std::promise<void> release;
   auto released = release.get_future().share();
@@ -201,22 +204,59 @@ TEST_F(SchedulerTest, CompanyAndThreadsChangeNoToken) {
   }
 }
 
-TEST_F(SchedulerTest, AConversationIsContinuedByOneRequestAtATime) {
-  Scheduler scheduler(*engine_);
-  std::vector<std::future<Completion>> all;
-  for (int i = 0; i < 4; ++i) {
-    all.push_back(std::async(std::launch::async, [&scheduler] {
-      return scheduler.generate(request(tokens(300), 3, "conversation"));
-    }));
+// Prompts that begin alike, one of them given up on while it reads for all.
+TEST_F(SchedulerTest, RequestsThatArriveTogetherShareOnePrefill) {
+  constexpr int64_t kShared = 2560;
+  constexpr size_t kRequests = 5;
+  std::vector<GenerationRequest> requests;
+  for (int32_t k = 0; k < static_cast<int32_t>(kRequests); ++k) {
+    std::vector<TokenId> prompt = tokens(kShared);
+    for (const TokenId token : tokens(30 + k, 50 + k)) prompt.push_back(token);
+    requests.push_back(request(std::move(prompt)));
   }
-  int64_t n_computed = 0;
-  for (auto& one : all) n_computed += one.get().usage.computed_tokens;
-  EXPECT_EQ(n_computed, 300);
+  Scheduler one(*engine_);
+  for (const bool is_cancelled : {false, true}) {
+    Scheduler scheduler(*engine_);
+    std::promise<void> started;
+    std::promise<void> release;
+    auto released = release.get_future().share();
+    bool has_started = false;
+    std::atomic<int64_t> n_read = 0;
+    GenerationCallbacks of_first;
+    of_first.on_prefill = [&](int64_t done, int64_t) {
+      n_read = done;
+      if (std::exchange(has_started, true)) return;
+      started.set_value();
+      released.wait();
+    };
+    of_first.is_cancelled = [&] { return is_cancelled && n_read >= kShared / 2; };
+    std::vector<std::future<Completion>> all;
+    all.push_back(std::async(std::launch::async,
+                             [&] { return scheduler.generate(requests.front(), of_first); }));
+    started.get_future().wait();
+    for (size_t k = 1; k < kRequests; ++k) {
+      all.push_back(
+          std::async(std::launch::async, [&, k] { return scheduler.generate(requests[k]); }));
+    }
+    while (scheduler.n_pending() < static_cast<int64_t>(kRequests)) std::this_thread::yield();
+    release.set_value();
+    int64_t n_computed = 0;
+    for (size_t k = 0; k < kRequests; ++k) {
+      const Completion completion = all[k].get();
+      n_computed += completion.usage.computed_tokens;
+      if (is_cancelled && k == 0) {
+        EXPECT_EQ(completion.finish_reason, FinishReason::cancelled);
+      } else {
+        EXPECT_EQ(completion.tokens, one.generate(requests[k]).tokens);
+      }
+    }
+    EXPECT_LE(n_computed, kShared + static_cast<int64_t>(kRequests) * 50);
+  }
 }
 
 TEST_F(SchedulerTest, ALongPromptHoldsUpNoAnswerForLongerThanAChunk) {
   constexpr int kStreams = 8;
-  Scheduler scheduler(*engine_, {.queue_max = 32, .running_max = kStreams + 1, .sessions_max = 1});
+  Scheduler scheduler(*engine_, {.running_max = kStreams + 1});
   const GenerationRequest long_request =
       request(tokens(test::sample_size(10'000, 131'072)), /*max_tokens=*/1);
   std::atomic<int64_t> n_chunks = 0;  // of the long prompt

@@ -18,6 +18,37 @@ const Backend& reference() {
   return *available_backends().front();
 }
 
+// The same rows twice: together in memory, and in pages of 2^log2_rows that lie apart.
+class TestRows {
+ public:
+  TestRows(std::vector<uint8_t> rows, int64_t row_bytes, int log2_rows)
+      : rows_(std::move(rows)), together_(rows_.data()), log2_rows_(log2_rows) {
+    const size_t page_bytes = static_cast<size_t>(row_bytes) << log2_rows;
+    for (size_t first = 0; first < rows_.size(); first += page_bytes) {
+      std::vector<uint8_t> page(kOffset, 0xee);
+      page.insert(
+          page.end(), rows_.begin() + static_cast<std::ptrdiff_t>(first),
+          rows_.begin() + static_cast<std::ptrdiff_t>(std::min(first + page_bytes, rows_.size())));
+      pages_.push_back(std::move(page));
+    }
+    for (const auto& page : pages_) pointers_.push_back(page.data());
+  }
+  TestRows(const TestRows&) = delete;
+  TestRows& operator=(const TestRows&) = delete;
+
+  PagedRows together() const { return {.pages = &together_}; }
+  PagedRows in_pages() const { return {pointers_.data(), kOffset, log2_rows_}; }
+
+ private:
+  static constexpr size_t kOffset = 24;
+
+  std::vector<uint8_t> rows_;
+  const uint8_t* together_;
+  int log2_rows_;
+  std::vector<std::vector<uint8_t>> pages_;
+  std::vector<const uint8_t*> pointers_;
+};
+
 class BackendsTest : public testing::TestWithParam<const Backend*> {
  protected:
   const Backend& ops() const { return *GetParam(); }
@@ -332,7 +363,7 @@ TEST_P(BackendsTest, IndexSelectsWhatTheReferenceDoes) {
         for (const int64_t n_keys : {1, 17, 129, 700, 6500}) {
           const int64_t n_tokens = n_keys > 1000 ? 3 : 70;
           const std::vector<uint8_t> queries = index_rows(n_tokens * n_heads, layout, kind);
-          const std::vector<uint8_t> keys = index_rows(n_keys, layout, kind);
+          const TestRows keys(index_rows(n_keys, layout, kind), layout.row_bytes(), 5);
           // All positive, all negative, mixed.
           std::vector<float> weights = random(n_tokens * n_heads, true);
           for (int64_t i = 0; i < n_tokens * n_heads; ++i) {
@@ -346,9 +377,11 @@ TEST_P(BackendsTest, IndexSelectsWhatTheReferenceDoes) {
           }
           const IndexInputs in{queries.data(),
                                {weights.data(), n_tokens, n_heads},
-                               keys.data(),
+                               keys.together(),
                                n_visible.data(),
                                layout};
+          IndexInputs in_pages = in;
+          in_pages.keys = keys.in_pages();
           for (const int64_t k : {1, 5, 128}) {
             std::vector<int32_t> expected(static_cast<size_t>(n_tokens * k), -1);
             std::vector<int32_t> actual = expected;
@@ -357,7 +390,7 @@ TEST_P(BackendsTest, IndexSelectsWhatTheReferenceDoes) {
             index_select_reference(threads, in, {expected.data(), n_tokens, k}, n_expected.data());
             for (Stream* stream : {&stream_, &threads}) {
               std::fill(actual.begin(), actual.end(), -1);
-              ops().index_select(*stream, in, {actual.data(), n_tokens, k}, n_actual.data());
+              ops().index_select(*stream, in_pages, {actual.data(), n_tokens, k}, n_actual.data());
               ASSERT_EQ(n_actual, n_expected);
               ASSERT_EQ(actual, expected) << "kind " << kind << ", dim " << dim << ", " << n_heads
                                           << " heads, " << n_keys << " keys, k " << k;
@@ -473,7 +506,8 @@ TEST_P(BackendsTest, AttentionAgreesAndDoesNotDependOnOtherTokens) {
     in.first_position = 20;
     in.first_window_position = 17;
     in.window_length = 6;  // of which the first tokens have a part
-    in.entries = reinterpret_cast<const uint8_t*>(entry_values.data());
+    const auto* page = reinterpret_cast<const uint8_t*>(entry_values.data());
+    in.entries = {.pages = &page};
     in.layout = layout;
     in.selected = {selected.data(), kTokens, kSelected};
     in.n_selected = n_selected.data();
@@ -528,7 +562,8 @@ TEST_P(BackendsTest, RoundedAttentionAgreesAndDoesNotDependOnOtherTokens) {
     in.first_position = 120;
     in.first_window_position = 100;
     in.window_length = 21;
-    in.entries = entry_rows.data();
+    const TestRows rows(entry_rows, layout.row_bytes(), 2);
+    in.entries = rows.together();
     in.layout = layout;
     in.selected = {selected.data(), kTokens, kSelected};
     in.n_selected = n_selected.data();
@@ -538,6 +573,7 @@ TEST_P(BackendsTest, RoundedAttentionAgreesAndDoesNotDependOnOtherTokens) {
     std::vector<float> expected(q.size());
     std::vector<float> actual(q.size());
     reference().attention(stream_, in, {expected.data(), kTokens, kHeads, dim});
+    in.entries = rows.in_pages();
     ops().attention(stream_, in, {actual.data(), kTokens, kHeads, dim});
     expect_near(actual, expected, 1e-2f);
     for (const int64_t t : {0, 1, 7, 38, 39}) {
@@ -577,7 +613,8 @@ TEST_P(BackendsTest, DenseAttentionAgreesAndDoesNotDependOnOtherTokens) {
       in.window = {window.data(), kTokens + 20, dim};
       in.first_position = 20;
       in.window_length = 21;
-      in.entries = entries.data();
+      const TestRows rows(entries, layout.row_bytes(), 3);
+      in.entries = rows.together();
       in.layout = layout;
       in.n_selected = n_selected.data();
       in.sinks = sinks.data();
@@ -586,6 +623,7 @@ TEST_P(BackendsTest, DenseAttentionAgreesAndDoesNotDependOnOtherTokens) {
       std::vector<float> expected(q.size());
       std::vector<float> actual(q.size());
       reference().attention(stream_, in, {expected.data(), kTokens, kHeads, dim});
+      in.entries = rows.in_pages();
       ops().attention(stream_, in, {actual.data(), kTokens, kHeads, dim});
       expect_near(actual, expected, rounds ? 1e-2f : 1e-5f);
       for (int64_t t = 0; t < kTokens; ++t) {

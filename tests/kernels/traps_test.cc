@@ -200,10 +200,10 @@ TEST_P(TrapsTest, SelectionBreaksTiesToTheLowerEntryAndAscends) {
   const int32_t n_visible = 5;
   std::vector<int32_t> selected(3);
   int32_t n_selected = 0;
-  ops().index_select(
-      stream_,
-      {packed.data(), {&head_weight, 1, 1}, packed.data() + layout.row_bytes(), &n_visible, layout},
-      {selected.data(), 1, 3}, &n_selected);
+  const uint8_t* const keys = packed.data() + layout.row_bytes();
+  ops().index_select(stream_,
+                     {packed.data(), {&head_weight, 1, 1}, {.pages = &keys}, &n_visible, layout},
+                     {selected.data(), 1, 3}, &n_selected);
   EXPECT_EQ(n_selected, 3);
   EXPECT_EQ(selected, (std::vector<int32_t>{0, 1, 4}));
 }
@@ -256,13 +256,10 @@ TEST_P(TrapsTest, IndexScoresClipEachHeadBeforeTheyAreSummed) {
   const int32_t n_visible = 3;
   std::vector<int32_t> selected(2);
   int32_t n_selected = 0;
-  ops().index_select(stream_,
-                     {packed.data(),
-                      {head_weights.data(), 1, 2},
-                      packed.data() + 2 * layout.row_bytes(),
-                      &n_visible,
-                      layout},
-                     {selected.data(), 1, 2}, &n_selected);
+  const uint8_t* const keys = packed.data() + 2 * layout.row_bytes();
+  ops().index_select(
+      stream_, {packed.data(), {head_weights.data(), 1, 2}, {.pages = &keys}, &n_visible, layout},
+      {selected.data(), 1, 2}, &n_selected);
   EXPECT_EQ(selected, (std::vector<int32_t>{1, 2}));
 }
 

@@ -1,0 +1,103 @@
+// PrefixCache: what was read once is never read again.
+//
+// Keeps resume points of timelines, and finds for a prompt the one that spares most of it.  It is
+// an accelerator and never an authority: what is not found, or not whole, is computed.  What goes
+// on from a resume point is bit for bit what a cold run gives.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/block_keys.h"
+#include "engine/kv_state.h"
+#include "engine/resume_point.h"
+
+namespace widenet::engine {
+
+class Engine;
+
+struct PrefixCacheOptions {
+  int64_t ram_bytes = int64_t{2} << 30;  // of resume points and the rows that they share
+};
+
+struct PrefixCacheStatistics {
+  int64_t n_lookups = 0;
+  int64_t n_hits = 0;
+  int64_t tokens_wanted = 0;     // of all prompts looked up
+  int64_t tokens_found = 0;      // of these
+  int64_t tokens_from_disk = 0;  // of these
+  int64_t n_points = 0;          // in memory now
+  int64_t ram_bytes = 0;
+  int64_t n_evicted = 0;  // from memory
+};
+
+// Points are kept and found by the thread that computes; the rest may be called by any.
+class PrefixCache {
+ public:
+  // `config` and `layouts` outlive the cache.
+  PrefixCache(const ModelConfig& config,
+              const KvLayouts& layouts,
+              const PrefixCacheOptions& options = {});
+  ~PrefixCache();
+  PrefixCache(const PrefixCache&) = delete;
+  PrefixCache& operator=(const PrefixCache&) = delete;
+
+  // One timeline's way through the cache.
+  struct Trail {
+    std::vector<BlockKey> keys;  // see extend_keys(); keys[0] is the root of its scope
+  };
+  // Timelines of another scope never meet this one.
+  Trail begin(std::string_view scope) const;
+
+  struct Found {
+    std::shared_ptr<const ResumePoint> point;
+    int64_t tokens_from_disk = 0;
+  };
+  // The longest point that `tokens` begin with, of more than n_min tokens; and where it is all of
+  // them, with logits.  The trail's keys are those of all blocks of `tokens`.
+  std::optional<Found> find(const Trail& trail, std::span<const TokenId> tokens, int64_t n_min);
+
+  // `point` is where `tokens` lead, and cost so many seconds since the point before.
+  void keep(const Trail& trail, std::span<const TokenId> tokens, ResumePoint point, double seconds);
+
+  // The length of the point that find() would give; 0 for none.
+  int64_t n_known(std::span<const TokenId> tokens, std::string_view scope) const;
+
+  PrefixCacheStatistics statistics() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Kept {
+    std::shared_ptr<const ResumePoint> point = nullptr;
+    std::vector<TokenId> tail;  // its tokens after its last whole block
+    double seconds = 0.0;       // that it spares
+    mutable int64_t n_hits = 0;
+    mutable Clock::time_point last_used = {};
+    int64_t bytes = 0;  // without shared rows
+  };
+
+  const Kept* find_kept(const Trail& trail, std::span<const TokenId> tokens, int64_t n_min) const;
+  void count_pages(const ResumePoint& point, int64_t sign);
+  void evict();
+  double value(const Kept& kept) const;
+
+  const ModelConfig& config_;
+  const KvLayouts& layouts_;
+  const PrefixCacheOptions options_;
+
+  mutable std::mutex mutex_;                                            // guards all of these
+  std::unordered_map<BlockKey, std::vector<Kept>, BlockKeyHash> kept_;  // by last whole block
+  std::unordered_map<const RowPages::Page*, int64_t> page_uses_;
+  PrefixCacheStatistics statistics_;
+};
+
+}  // namespace widenet::engine
