@@ -15,7 +15,8 @@ namespace {
 
 [[noreturn]] void fail(const char* attempt, const std::filesystem::path& path, int error_number) {
   throw FileError(std::string("cannot ") + attempt + " \"" + path.string() +
-                  "\": " + std::strerror(error_number));
+                      "\": " + std::strerror(error_number),
+                  error_number);
 }
 
 FileDescriptor open_for_reading(const std::filesystem::path& path) {

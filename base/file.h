@@ -13,7 +13,14 @@ namespace widenet {
 // What was attempted, on which file, and what the system said.
 class FileError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit FileError(const std::string& what, int error_number = 0)
+      : std::runtime_error(what), error_number_(error_number) {}
+
+  // errno's value (ENOSPC: the disk is full), or 0 where the system gave none.
+  int error_number() const { return error_number_; }
+
+ private:
+  int error_number_;
 };
 
 // Owns a file descriptor; closes it.  Move-only.

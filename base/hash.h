@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4): the name of every content-addressed thing.
+// SHA-256 (FIPS 180-4), the name of every content-addressed thing, and CRC-32C against bit rot.
 #pragma once
 
 #include <array>
@@ -34,5 +34,13 @@ class Sha256 {
 // 64 lower-case hexadecimal digits.
 std::string sha256_hex(std::string_view text);
 std::string to_hex(std::span<const uint8_t> bytes);
+
+// CRC-32C (Castagnoli; RFC 3720): finds accidents, not forgers.  `crc` is that of the bytes before
+// these, so that a message may come in pieces.  About as fast as memory where the CPU has the
+// instruction (SSE4.2), else as the reference.
+uint32_t crc32c(std::span<const std::byte> bytes, uint32_t crc = 0);
+
+// The same by tables alone, on any CPU: the definition of correct.
+uint32_t crc32c_reference(std::span<const std::byte> bytes, uint32_t crc = 0);
 
 }  // namespace widenet

@@ -1,7 +1,11 @@
 // Engine::load: a model directory becomes a model ready to run.
 #include "engine/engine.h"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -10,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "engine/cache_files.h"
 #include "engine/checkpoint.h"
 #include "engine/inventory.h"
 #include "engine/model.h"
@@ -65,6 +70,28 @@ void check_runnable(const ModelConfig& c, Numerics numerics) {
   }
 }
 
+WeightFile identify_file(const std::filesystem::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) {
+    throw FileError("cannot inspect \"" + file.string() + "\": " + std::strerror(errno), errno);
+  }
+  return {.device = static_cast<int64_t>(status.st_dev),
+          .inode = static_cast<int64_t>(status.st_ino),
+          .size = status.st_size,
+          .mtime_ns = int64_t{1'000'000'000} * status.st_mtim.tv_sec + status.st_mtim.tv_nsec};
+}
+
+// Of a file's content; `remembered`, if there, may know it from another time.
+Sha256::Digest hash_of_weights(const std::filesystem::path& file, CacheFiles* remembered) {
+  const WeightFile identity = identify_file(file);
+  if (remembered != nullptr) {
+    if (const auto known = remembered->find_weight_hash(identity)) return *known;
+  }
+  const auto hash = Sha256().update(MappedFile::open(file).bytes()).finish();
+  if (remembered != nullptr) remembered->remember_weight_hash(identity, hash);
+  return hash;
+}
+
 class LoadedEngine final : public Engine {
  public:
   explicit LoadedEngine(const EngineOptions& options)
@@ -94,10 +121,7 @@ class LoadedEngine final : public Engine {
     return *tokenizer_;
   }
 
-  const std::string& fingerprint() const override {
-    std::call_once(fingerprint_once_, [this] { fingerprint_ = compute_fingerprint(); });
-    return fingerprint_;
-  }
+  const std::string& fingerprint() const override { return fingerprint(nullptr); }
 
   std::string name() const override { return directory_.filename().string(); }
   std::string backend_name() const override { return backend_.name; }
@@ -106,7 +130,25 @@ class LoadedEngine final : public Engine {
   int64_t n_tokens_max() const override { return config_.positions_max; }
 
   std::shared_ptr<PrefixCache> make_cache(const PrefixCacheOptions& options) const override {
-    return std::make_shared<PrefixCache>(config_, model_->layouts(), options);
+    std::unique_ptr<DiskPrefixes> disk;
+    std::string trouble;
+    std::string identity;
+    if (!options.directory.empty() && numerics_ == Numerics::native) {
+      auto opened =
+          DiskPrefixes::open(options.directory, options.disk_bytes, config_, model_->layouts());
+      if (opened) {
+        disk = *std::move(opened);
+        identity = "format 1, arithmetic " + std::string(backend_.name) + " " +
+                   std::to_string(kernels::kArithmeticRevision) + ", " +
+                   fingerprint(&disk->files());
+      } else {
+        trouble = opened.error();
+      }
+    }
+    auto cache = std::make_shared<PrefixCache>(config_, model_->layouts(), std::move(identity),
+                                               options.ram_bytes, std::move(disk));
+    cache->set_trouble(std::move(trouble));
+    return cache;
   }
 
   std::unique_ptr<Session> make_session(std::shared_ptr<PrefixCache> cache,
@@ -145,12 +187,17 @@ class LoadedEngine final : public Engine {
   }
 
  private:
-  std::string compute_fingerprint() const {
-    Sha256 hash;
-    hash.update(numerics_ == Numerics::native ? "native\n" : "exact\n");
-    hash.update(MappedFile::open(directory_ / "config.json").bytes());
-    for (const auto& file : checkpoint_.files()) hash.update(MappedFile::open(file).bytes());
-    return to_hex(hash.finish());
+  const std::string& fingerprint(CacheFiles* remembered) const {
+    std::call_once(fingerprint_once_, [&] {
+      Sha256 hash;
+      hash.update(numerics_ == Numerics::native ? "native\n" : "exact\n");
+      hash.update(MappedFile::open(directory_ / "config.json").bytes());
+      for (const auto& file : checkpoint_.files()) {
+        hash.update(std::as_bytes(std::span(hash_of_weights(file, remembered))));
+      }
+      fingerprint_ = to_hex(hash.finish());
+    });
+    return fingerprint_;
   }
 
   std::filesystem::path directory_;

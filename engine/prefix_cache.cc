@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace widenet::engine {
 namespace {
 
 constexpr double kHalfLifeSeconds = 6 * 3600;
+
+// Tokens that must be spared for a point to be worth its place on disk.
+constexpr int64_t kSavedMin = 256;
 
 int64_t n_blocks(std::span<const TokenId> tokens) {
   return static_cast<int64_t>(tokens.size()) / kBlockTokens;
@@ -16,36 +20,69 @@ int64_t n_blocks(std::span<const TokenId> tokens) {
 
 PrefixCache::PrefixCache(const ModelConfig& config,
                          const KvLayouts& layouts,
-                         const PrefixCacheOptions& options)
-    : config_(config), layouts_(layouts), options_(options) {}
-
-PrefixCache::~PrefixCache() = default;
+                         std::string identity,
+                         int64_t ram_bytes,
+                         std::unique_ptr<DiskPrefixes> disk)
+    : config_(config),
+      layouts_(layouts),
+      identity_(std::move(identity)),
+      ram_bytes_max_(ram_bytes),
+      disk_(std::move(disk)) {}
 
 PrefixCache::Trail PrefixCache::begin(std::string_view scope) const {
-  return {.keys = {root_key("", scope)}};
+  return {.keys = {root_key(identity_, scope)}, .saved = {}};
 }
 
-std::optional<PrefixCache::Found> PrefixCache::find(const Trail& trail,
+std::optional<PrefixCache::Found> PrefixCache::find(Trail& trail,
                                                     std::span<const TokenId> tokens,
                                                     int64_t n_min) {
+  Found found;
+  int64_t n_found = n_min;
+  {
+    const std::scoped_lock lock(mutex_);
+    ++statistics_.n_lookups;
+    statistics_.tokens_wanted += static_cast<int64_t>(tokens.size());
+    if (const Kept* kept = find_kept(trail, tokens, n_min)) {
+      ++kept->n_hits;
+      kept->last_used = Clock::now();
+      found.point = kept->point;
+      n_found = kept->point->state.n_tokens;
+    }
+  }
+  if (disk_ != nullptr) {
+    const DiskPrefixes::Place place = disk_->find(trail.keys, tokens, n_found);
+    trail.saved = disk_->trail_of(place);
+    if (place.point.has_value()) {
+      auto loaded = disk_->load(place, trail.keys, [this](const BlockKey& key) {
+        const std::scoped_lock lock(mutex_);
+        const auto page = pages_.find(key);
+        return page == pages_.end() ? nullptr : page->second.lock();
+      });
+      if (loaded.has_value()) {
+        found.tokens_from_disk = loaded->state.n_tokens - (found.point ? n_found : 0);
+        const auto whole = tokens.first(static_cast<size_t>(loaded->state.n_tokens));
+        found.point = keep_in_memory(trail, whole, *std::move(loaded), place.point->seconds);
+      }
+    }
+  }
+  if (found.point == nullptr) return std::nullopt;
   const std::scoped_lock lock(mutex_);
-  ++statistics_.n_lookups;
-  statistics_.tokens_wanted += static_cast<int64_t>(tokens.size());
-  const Kept* kept = find_kept(trail, tokens, n_min);
-  if (kept == nullptr) return std::nullopt;
-  ++kept->n_hits;
-  kept->last_used = Clock::now();
   ++statistics_.n_hits;
-  statistics_.tokens_found += kept->point->state.n_tokens;
-  return Found{.point = kept->point};
+  statistics_.tokens_found += found.point->state.n_tokens;
+  statistics_.tokens_from_disk += found.tokens_from_disk;
+  return found;
 }
 
 int64_t PrefixCache::n_known(std::span<const TokenId> tokens, std::string_view scope) const {
   Trail trail = begin(scope);
   extend_keys(tokens, trail.keys);
-  const std::scoped_lock lock(mutex_);
-  const Kept* kept = find_kept(trail, tokens, 0);
-  return kept == nullptr ? 0 : kept->point->state.n_tokens;
+  int64_t n = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (const Kept* kept = find_kept(trail, tokens, 0)) n = kept->point->state.n_tokens;
+  }
+  if (disk_ == nullptr) return n;
+  return std::max(n, disk_->find(trail.keys, tokens, n).n_tokens());
 }
 
 // From the last block back: the first that has a point at all has the longest.
@@ -71,32 +108,63 @@ const PrefixCache::Kept* PrefixCache::find_kept(const Trail& trail,
   return nullptr;
 }
 
-void PrefixCache::keep(const Trail& trail,
+void PrefixCache::keep(Trail& trail,
                        std::span<const TokenId> tokens,
                        ResumePoint point,
-                       double seconds) {
+                       double seconds,
+                       bool is_in_passing) {
+  const auto n_tokens = static_cast<int64_t>(tokens.size());
+  const auto kept = keep_in_memory(trail, tokens, std::move(point), seconds);
+  const bool is_worth_it =
+      n_tokens >= kSavedMin && (!is_in_passing || n_tokens - trail.saved.point_from >= kSavedMin);
+  if (disk_ == nullptr || kept == nullptr || !is_worth_it) return;
+  disk_->save(trail.keys, tokens, *kept, seconds, trail.saved);
+}
+
+// Nothing if such a point was there already.
+std::shared_ptr<const ResumePoint> PrefixCache::keep_in_memory(const Trail& trail,
+                                                               std::span<const TokenId> tokens,
+                                                               ResumePoint point,
+                                                               double seconds) {
   WN_CHECK(point.state.n_tokens == static_cast<int64_t>(tokens.size()));
-  const std::scoped_lock lock(mutex_);
   const int64_t block = n_blocks(tokens);
   const auto tail = tokens.subspan(static_cast<size_t>(block * kBlockTokens));
+  const std::scoped_lock lock(mutex_);
   std::vector<Kept>& here = kept_[trail.keys[static_cast<size_t>(block)]];
   auto kept = std::find_if(here.begin(), here.end(),
                            [&](const Kept& k) { return std::ranges::equal(k.tail, tail); });
   if (kept != here.end()) {
     kept->last_used = Clock::now();
-    if (point.logits.empty() || !kept->point->logits.empty()) return;
+    if (point.logits.empty() || !kept->point->logits.empty()) return nullptr;
     count_pages(*kept->point, -1);
     statistics_.ram_bytes -= kept->bytes;
   } else {
     kept = here.insert(here.end(), Kept{.tail = {tail.begin(), tail.end()}, .seconds = seconds});
     ++statistics_.n_points;
   }
-  kept->point = std::make_shared<const ResumePoint>(std::move(point));
+  const auto shared = std::make_shared<const ResumePoint>(std::move(point));
+  kept->point = shared;
   kept->last_used = Clock::now();
-  kept->bytes = own_bytes(*kept->point);
+  kept->bytes = own_bytes(*shared);
   statistics_.ram_bytes += kept->bytes;
-  count_pages(*kept->point, +1);
+  count_pages(*shared, +1);
+  know_pages(trail, shared->state.rows);
   evict();
+  return shared;
+}
+
+// Whole pages, for those that read the same ones from disk.
+void PrefixCache::know_pages(const Trail& trail, const RowPages& rows) {
+  if (disk_ == nullptr) return;
+  for (size_t i = 0; i < rows.pages().size(); ++i) {
+    const size_t end = (i + 1) * kPageTokens / kBlockTokens;
+    if (end >= trail.keys.size() || rows.pages()[i]->end % kPageTokens != 0) break;
+    auto& known = pages_[trail.keys[end]];
+    if (known.expired()) known = rows.pages()[i];
+  }
+  if (pages_.size() < 2 * n_pages_checked_ + 1024) return;
+  std::erase_if(pages_, [](const auto& page) { return page.second.expired(); });
+  n_pages_checked_ = pages_.size();
 }
 
 // Pages count once, however many points share them.
@@ -119,7 +187,7 @@ double PrefixCache::value(const Kept& kept) const {
 
 // What is worth least goes, one after the other.
 void PrefixCache::evict() {
-  while (statistics_.ram_bytes > options_.ram_bytes && !kept_.empty()) {
+  while (statistics_.ram_bytes > ram_bytes_max_ && !kept_.empty()) {
     auto worst_key = kept_.end();
     size_t worst = 0;
     double least = 0.0;
@@ -144,7 +212,11 @@ void PrefixCache::evict() {
 
 PrefixCacheStatistics PrefixCache::statistics() const {
   const std::scoped_lock lock(mutex_);
-  return statistics_;
+  PrefixCacheStatistics statistics = statistics_;
+  if (disk_ == nullptr) return statistics;
+  statistics.saves = disk_->statistics();
+  statistics.disk = disk_->files().statistics();
+  return statistics;
 }
 
 }  // namespace widenet::engine

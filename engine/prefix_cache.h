@@ -17,15 +17,19 @@
 #include <vector>
 
 #include "engine/block_keys.h"
+#include "engine/cache_files.h"
+#include "engine/disk_prefixes.h"
 #include "engine/kv_state.h"
 #include "engine/resume_point.h"
 
 namespace widenet::engine {
 
-class Engine;
-
 struct PrefixCacheOptions {
   int64_t ram_bytes = int64_t{2} << 30;  // of resume points and the rows that they share
+
+  // Where the cache survives the process; empty: nowhere.  In native numerics alone.
+  std::filesystem::path directory = {};
+  int64_t disk_bytes = int64_t{16} << 30;
 };
 
 struct PrefixCacheStatistics {
@@ -37,22 +41,27 @@ struct PrefixCacheStatistics {
   int64_t n_points = 0;          // in memory now
   int64_t ram_bytes = 0;
   int64_t n_evicted = 0;  // from memory
+  SaveStatistics saves;
+  CacheStatistics disk;
 };
 
 // Points are kept and found by the thread that computes; the rest may be called by any.
 class PrefixCache {
  public:
-  // `config` and `layouts` outlive the cache.
+  // `config` and `layouts` outlive the cache.  `identity` changes with everything besides tokens
+  // that decides what they make of a model's state.  Without `disk` the cache is in memory alone.
   PrefixCache(const ModelConfig& config,
               const KvLayouts& layouts,
-              const PrefixCacheOptions& options = {});
-  ~PrefixCache();
+              std::string identity,
+              int64_t ram_bytes,
+              std::unique_ptr<DiskPrefixes> disk = nullptr);
   PrefixCache(const PrefixCache&) = delete;
   PrefixCache& operator=(const PrefixCache&) = delete;
 
   // One timeline's way through the cache.
   struct Trail {
     std::vector<BlockKey> keys;  // see extend_keys(); keys[0] is the root of its scope
+    SavedTrail saved;
   };
   // Timelines of another scope never meet this one.
   Trail begin(std::string_view scope) const;
@@ -63,15 +72,27 @@ class PrefixCache {
   };
   // The longest point that `tokens` begin with, of more than n_min tokens; and where it is all of
   // them, with logits.  The trail's keys are those of all blocks of `tokens`.
-  std::optional<Found> find(const Trail& trail, std::span<const TokenId> tokens, int64_t n_min);
+  std::optional<Found> find(Trail& trail, std::span<const TokenId> tokens, int64_t n_min);
 
-  // `point` is where `tokens` lead, and cost so many seconds since the point before.
-  void keep(const Trail& trail, std::span<const TokenId> tokens, ResumePoint point, double seconds);
+  // `point` is where `tokens` lead, and cost so many seconds since the point before.  One in
+  // passing is saved on disk only if it spares much.
+  void keep(Trail& trail,
+            std::span<const TokenId> tokens,
+            ResumePoint point,
+            double seconds,
+            bool is_in_passing);
 
   // The length of the point that find() would give; 0 for none.
   int64_t n_known(std::span<const TokenId> tokens, std::string_view scope) const;
 
   PrefixCacheStatistics statistics() const;
+
+  // What is on disk; null if nothing is.
+  DiskPrefixes* disk() { return disk_.get(); }
+
+  // Why nothing is though it was wanted.
+  void set_trouble(std::string trouble) { trouble_ = std::move(trouble); }
+  const std::string& trouble() const { return trouble_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -86,17 +107,27 @@ class PrefixCache {
   };
 
   const Kept* find_kept(const Trail& trail, std::span<const TokenId> tokens, int64_t n_min) const;
+  std::shared_ptr<const ResumePoint> keep_in_memory(const Trail& trail,
+                                                    std::span<const TokenId> tokens,
+                                                    ResumePoint point,
+                                                    double seconds);
+  void know_pages(const Trail& trail, const RowPages& rows);
   void count_pages(const ResumePoint& point, int64_t sign);
   void evict();
   double value(const Kept& kept) const;
 
   const ModelConfig& config_;
   const KvLayouts& layouts_;
-  const PrefixCacheOptions options_;
+  const std::string identity_;
+  const int64_t ram_bytes_max_;
+  const std::unique_ptr<DiskPrefixes> disk_;
+  std::string trouble_;
 
   mutable std::mutex mutex_;                                            // guards all of these
   std::unordered_map<BlockKey, std::vector<Kept>, BlockKeyHash> kept_;  // by last whole block
   std::unordered_map<const RowPages::Page*, int64_t> page_uses_;
+  std::unordered_map<BlockKey, std::weak_ptr<RowPages::Page>, BlockKeyHash> pages_;  // whole ones
+  size_t n_pages_checked_ = 0;  // of these, when last those gone were removed
   PrefixCacheStatistics statistics_;
 };
 

@@ -129,7 +129,7 @@ bool unpack_point(std::span<const uint8_t> bytes,
   std::vector<uint8_t> rows(static_cast<size_t>(layouts.pages.bytes(n_tokens - first)));
   in.get(std::span(rows));
   state.rows.extend(first, n_tokens);
-  if (!rows.empty()) state.rows.copy_in(first, n_tokens, rows);
+  if (!rows.empty()) state.rows.copy_in(first, n_tokens, n_tokens - first, rows);
   const size_t ring_bytes = used_ring_bytes(n_tokens, config, layouts);
   for (int64_t i = 0; i < config.n_layers; ++i) {
     LayerState& layer = state.layers[static_cast<size_t>(i)];

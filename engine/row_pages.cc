@@ -80,14 +80,17 @@ void RowPages::copy_out(int64_t first, int64_t end, std::span<uint8_t> to) const
   }
 }
 
-void RowPages::copy_in(int64_t first, int64_t end, std::span<const uint8_t> from) {
+void RowPages::copy_in(int64_t first,
+                       int64_t end,
+                       int64_t n_tokens,
+                       std::span<const uint8_t> from) {
   WN_CHECK(static_cast<int64_t>(from.size()) == layout_->bytes(end - first));
   uint8_t* page = pages_[static_cast<size_t>(first / kPageTokens)]->bytes.get();
   const uint8_t* in = from.data();
   for (const PageLayout::Array& a : layout_->arrays()) {
-    const auto n_bytes = static_cast<size_t>(a.n_rows(end - first) * a.row_bytes);
-    std::memcpy(page + a.offset + a.n_rows(first % kPageTokens) * a.row_bytes, in, n_bytes);
-    in += n_bytes;
+    std::memcpy(page + a.offset + a.n_rows(first % kPageTokens) * a.row_bytes, in,
+                static_cast<size_t>(a.n_rows(n_tokens) * a.row_bytes));
+    in += a.n_rows(end - first) * a.row_bytes;
   }
 }
 

@@ -61,10 +61,11 @@ class RowPages {
   // Valid until the next change.
   kernels::PagedRows view(size_t array) const;
 
-  // Rows of tokens [first, end), inside one page and multiples of all ratios, array after array:
-  // layout().bytes(end - first) bytes, out and in.  copy_in() wants extend() to have come before.
+  // The rows of tokens [first, end), inside one page and from a multiple of all ratios on, array
+  // after array: layout().bytes(end - first) bytes.  copy_in() takes those of the first n_tokens
+  // tokens of them, which the timeline has been extended by.
   void copy_out(int64_t first, int64_t end, std::span<uint8_t> to) const;
-  void copy_in(int64_t first, int64_t end, std::span<const uint8_t> from);
+  void copy_in(int64_t first, int64_t end, int64_t n_tokens, std::span<const uint8_t> from);
 
   const PageLayout& layout() const { return *layout_; }
 

@@ -39,7 +39,7 @@ Reuse ModelSession::set_goal(std::span<const TokenId> tokens, std::span<const in
   stops_.clear();
   if (is_prefill_) {
     goal_.assign(tokens.begin(), tokens.begin() + state_.n_tokens);
-    remember();  // an answer ends here, and a follow-up begins
+    remember(/*is_in_passing=*/true);  // an answer ends here, and a follow-up begins
   }
   goal_.assign(tokens.begin(), tokens.end());
   if (is_prefill_) plan_stops(marks);
@@ -62,10 +62,11 @@ void ModelSession::keep_extension(int64_t n_tokens) {
   logits_.resize(static_cast<size_t>(n_tokens * config_.vocab_size));
 }
 
-void ModelSession::remember() {
+void ModelSession::remember(bool is_in_passing) {
   if (state_.n_tokens == 0) return;
   extend_keys(tokens(), trail_.keys);
-  cache_->keep(trail_, tokens(), {state_, {logits().begin(), logits().end()}}, seconds_);
+  cache_->keep(trail_, tokens(), {state_, {logits().begin(), logits().end()}}, seconds_,
+               is_in_passing);
   seconds_ = 0.0;
 }
 
@@ -143,7 +144,7 @@ void ModelSession::end_step(kernels::View<const float, 2> logits) {
   }
   seconds_ += std::chrono::duration<double>(Clock::now() - step_start_).count();
   const bool is_stop = std::binary_search(stops_.begin(), stops_.end(), step_end_);
-  if (is_prefill_ && (step_end_ == total || is_stop)) remember();
+  if (is_prefill_ && (step_end_ == total || is_stop)) remember(/*is_in_passing=*/false);
 }
 
 // The tokens are those from position n_before on.

@@ -26,7 +26,7 @@ class ModelSession final : public Session {
   bool has_arrived() const override { return state_.n_tokens == goal_tokens(); }
   void extend(std::span<const TokenId> tokens) override;
   void keep_extension(int64_t n_tokens) override;
-  void remember() override;
+  void remember() override { remember(/*is_in_passing=*/true); }
   void remember_at(int64_t n_tokens) override;
   SyncResult sync(std::span<const TokenId> tokens, const SyncOptions& options) override;
   std::span<const float> logits() const override;
@@ -50,6 +50,7 @@ class ModelSession final : public Session {
   Model::Step begin_step(int64_t chunk_tokens, bool wants_all);
   void check(std::span<const TokenId> tokens, int64_t n_before) const;
   Reuse resume(std::span<const TokenId> tokens);
+  void remember(bool is_in_passing);
   void plan_stops(std::span<const int64_t> marks);
   int64_t chunk_end(int64_t chunk_tokens) const;
 

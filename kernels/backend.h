@@ -20,6 +20,10 @@
 
 namespace widenet::kernels {
 
+// Raised whenever any backend's bits change, for rows that have been computed before are kept with
+// the name of their backend and this number.  A test holds the rows of a small model against it.
+inline constexpr int kArithmeticRevision = 1;
+
 // One complete set of operations.  The engine's forward pass is written once, against this table;
 // tests walk every available table and compare it with the reference.  Where an operation has no
 // faster version yet, the reference stands in its place.
