@@ -193,7 +193,8 @@ class LoadedEngine final : public Engine {
       hash.update(numerics_ == Numerics::native ? "native\n" : "exact\n");
       hash.update(MappedFile::open(directory_ / "config.json").bytes());
       for (const auto& file : checkpoint_.files()) {
-        hash.update(std::as_bytes(std::span(hash_of_weights(file, remembered))));
+        const Sha256::Digest of_file = hash_of_weights(file, remembered);
+        hash.update(std::as_bytes(std::span(of_file)));
       }
       fingerprint_ = to_hex(hash.finish());
     });

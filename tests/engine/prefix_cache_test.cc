@@ -1,0 +1,299 @@
+// What goes on from the prefix cache - in memory, on disk, after a restart, in a fork - is bit for
+// bit what a cold run gives; and what is damaged, foreign or another's is computed.
+#include "engine/prefix_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "engine/engine.h"
+#include "engine/session.h"
+#include "kernels/backend.h"
+#include "tests/support/random_model.h"
+#include "tests/support/sample_size.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/timelines.h"
+
+namespace widenet::engine {
+namespace {
+
+using test::Random;
+using test::Timeline;
+
+int64_t between(int64_t first, int64_t last, Random& random) {
+  return first + static_cast<int64_t>(random() % static_cast<uint64_t>(last - first + 1));
+}
+
+void advance(Engine& engine, Session& session) {
+  Session* const one = &session;
+  engine.advance({&one, 1});
+}
+
+class PrefixCacheTest : public testing::TestWithParam<std::string> {
+ protected:
+  static std::unique_ptr<Engine> load(const std::filesystem::path& model = WN_GOLDEN_CHECKPOINT) {
+    return Engine::load({.model = model, .backend = GetParam(), .threads = 1});
+  }
+
+  PrefixCacheOptions on_disk(int64_t ram_bytes = int64_t{1} << 30) const {
+    return {.ram_bytes = ram_bytes, .directory = directory_.path() / "cache"};
+  }
+
+  // Goes to the first n tokens of a timeline; the reuse it began with.  Fails if a bit differs.
+  static Reuse visit(Engine& engine,
+                     const std::shared_ptr<PrefixCache>& cache,
+                     const Timeline& timeline,
+                     int64_t n,
+                     std::span<const int64_t> marks = {}) {
+    const auto session = engine.make_session(cache, "");
+    const Reuse reuse = session->set_goal(timeline.first(n), marks);
+    EXPECT_LE(reuse.n_tokens, n);
+    while (!session->has_arrived()) advance(engine, *session);
+    EXPECT_TRUE(test::are_same_bits(session->logits(), timeline.logits_after(n)))
+        << n << " tokens, of which " << reuse.n_tokens << " were known, " << reuse.from_disk
+        << " on disk";
+    return reuse;
+  }
+
+  std::vector<std::filesystem::path> files() const {
+    std::vector<std::filesystem::path> all;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(directory_.path() / "cache" / "files")) {
+      all.push_back(entry.path());
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+
+  test::TemporaryDirectory directory_;
+};
+
+std::vector<std::string> backends() {
+  std::vector<std::string> names;
+  for (const kernels::Backend* backend : kernels::available_backends()) {
+    const bool is_reference = std::string(backend->name) == "reference";
+    if (!is_reference || test::sample_size(0, 1) > 0) names.emplace_back(backend->name);
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends,
+                         PrefixCacheTest,
+                         testing::ValuesIn(backends()),
+                         [](const auto& tested) { return tested.param; });
+
+// Timelines that share beginnings are visited at random lengths, left on the way, and gone on from
+// by guessing; now and then the process ends, or has room for next to nothing in memory.
+TEST_P(PrefixCacheTest, HitsChangeNoBit) {
+  const auto engine = load();
+  for (int seed = 0; seed < test::sample_size(test::kIsSanitized ? 1 : 2, 24); ++seed) {
+    Random random(static_cast<uint64_t>(seed));
+    const std::filesystem::path directory = directory_.path() / std::to_string(seed);
+    const int64_t length = between(1000, 2600, random);
+    const auto timelines = test::make_timelines(*engine, 4, length, random);
+    Reuse found;
+    for (int life = 0; life < 4; ++life) {
+      const int64_t ram_bytes = random() % 2 == 0 ? 100'000 : 50'000'000;
+      const auto cache = engine->make_cache({.ram_bytes = ram_bytes, .directory = directory});
+      ASSERT_EQ(cache->trouble(), "");
+      for (int i = 0; i < 12; ++i) {
+        const Timeline& timeline = timelines[random() % timelines.size()];
+        const int64_t n = between(1, length - 10, random);
+        std::vector<int64_t> marks;
+        for (int64_t mark = between(1, 500, random); mark < n; mark += between(1, 900, random)) {
+          marks.push_back(mark);
+        }
+        const auto session = engine->make_session(cache, "");
+        const Reuse reuse = session->set_goal(timeline.first(n), marks);
+        found.n_tokens += reuse.n_tokens;
+        found.from_disk += reuse.from_disk;
+        if (random() % 4 == 0) session->remember_at(between(1, n, random));
+        while (!session->has_arrived() && random() % 12 != 0) advance(*engine, *session);
+        if (!session->has_arrived()) {  // given up
+          session->remember();
+          continue;
+        }
+        ASSERT_TRUE(test::are_same_bits(session->logits(), timeline.logits_after(n)))
+            << "seed " << seed << ", life " << life << ", " << n << " tokens of which "
+            << reuse.n_tokens << " were known, " << reuse.from_disk << " on disk";
+        const int64_t n_right = between(1, 4, random);
+        const auto right = timeline.first(n + n_right).last(static_cast<size_t>(n_right));
+        std::vector<TokenId> guesses(right.begin(), right.end());
+        guesses.push_back(static_cast<TokenId>(between(0, 200, random)));
+        session->extend(guesses);
+        advance(*engine, *session);
+        session->keep_extension(n_right);
+        ASSERT_TRUE(test::are_same_bits(session->logits(), timeline.logits_after(n + n_right)));
+        session->remember();
+        if (ram_bytes > 1'000'000) {
+          EXPECT_LE(cache->statistics().ram_bytes, ram_bytes);
+        }
+      }
+    }
+    EXPECT_GT(found.from_disk, 0) << "seed " << seed;
+    EXPECT_GT(found.n_tokens, found.from_disk) << "seed " << seed;
+  }
+}
+
+TEST_P(PrefixCacheTest, AnExactRepeatComputesNothingAlsoAfterARestart) {
+  const auto engine = load();
+  Random random(7);
+  const auto timelines = test::make_timelines(*engine, 2, 2200, random);
+  const Timeline& timeline = timelines.front();
+  {
+    const auto cache = engine->make_cache(on_disk());
+    EXPECT_EQ(visit(*engine, cache, timeline, 2150).n_tokens, 0);
+    EXPECT_EQ(visit(*engine, cache, timeline, 2150).n_tokens, 2150);
+  }
+  const auto cache = engine->make_cache(on_disk());
+  const Reuse reuse = visit(*engine, cache, timeline, 2150);
+  EXPECT_EQ(reuse.n_tokens, 2150);
+  EXPECT_EQ(reuse.from_disk, 2150);
+  EXPECT_EQ(visit(*engine, cache, timeline, 2150).from_disk, 0);
+}
+
+// What a question leaves, and what the next one about the same documents begins with.
+TEST_P(PrefixCacheTest, TheNextQuestionGoesOnWhereTheDocumentsEnd) {
+  const auto engine = load();
+  Random random(8);
+  auto timelines = test::make_timelines(*engine, 2, 1500, random);
+  std::copy_n(timelines[0].tokens.begin(), 1400, timelines[1].tokens.begin());
+  test::run_in_one_piece(*engine, timelines[1]);
+  const std::vector<int64_t> marks = {700, 1400};
+  for (const bool is_restarted : {false, true}) {
+    auto cache = engine->make_cache(on_disk());
+    EXPECT_EQ(visit(*engine, cache, timelines[0], 1500, marks).n_tokens, is_restarted ? 1500 : 0);
+    if (is_restarted) continue;
+    EXPECT_EQ(visit(*engine, cache, timelines[1], 1500, marks).n_tokens, 1400 / 128 * 128);
+  }
+}
+
+TEST_P(PrefixCacheTest, ScopesNeverMeet) {
+  const auto engine = load();
+  Random random(9);
+  const auto timelines = test::make_timelines(*engine, 1, 600, random);
+  const auto cache = engine->make_cache(on_disk());
+  visit(*engine, cache, timelines[0], 600);
+  cache->disk()->drain();
+  EXPECT_EQ(cache->n_known(timelines[0].tokens, ""), 600);
+  EXPECT_EQ(cache->n_known(timelines[0].tokens, "another"), 0);
+  EXPECT_EQ(engine->make_session(cache, "another")->set_goal(timelines[0].tokens).n_tokens, 0);
+}
+
+TEST_P(PrefixCacheTest, AModelOfTheSameShapeDoesNotMeetTheOther) {
+  const std::filesystem::path golden = WN_GOLDEN_CHECKPOINT;
+  std::ifstream config(golden / "config.json");
+  const std::string json{std::istreambuf_iterator<char>(config), {}};
+  for (const uint64_t seed : {1, 2}) {
+    const auto folder = directory_.path() / "model";
+    std::filesystem::create_directories(folder);
+    test::write_random_model(folder, json, test::Storage::published, {.seed = seed});
+    const auto engine = load(folder);
+    Random random(3);
+    const auto timelines = test::make_timelines(*engine, 1, 500, random);
+    const auto cache = engine->make_cache(on_disk());
+    EXPECT_EQ(visit(*engine, cache, timelines[0], 500).n_tokens, 0);
+    EXPECT_EQ(visit(*engine, cache, timelines[0], 500).n_tokens, 500);
+  }
+}
+
+TEST_P(PrefixCacheTest, AnotherArithmeticDoesNotMeetTheOther) {
+  Random random(3);
+  const auto mine = load();
+  const auto timelines = test::make_timelines(*mine, 1, 500, random);
+  {
+    const auto cache = mine->make_cache(on_disk());
+    visit(*mine, cache, timelines[0], 500);
+  }
+  for (const kernels::Backend* backend : kernels::available_backends()) {
+    const auto theirs =
+        Engine::load({.model = WN_GOLDEN_CHECKPOINT, .backend = backend->name, .threads = 1});
+    const auto cache = theirs->make_cache(on_disk());
+    EXPECT_EQ(cache->n_known(timelines[0].tokens, ""), backend->name == GetParam() ? 500 : 0);
+  }
+}
+
+TEST_P(PrefixCacheTest, RowsAreSavedOnce) {
+  const auto engine = load();
+  Random random(4);
+  auto timelines = test::make_timelines(*engine, 6, 2600, random);
+  const auto cache = engine->make_cache(on_disk());
+  const int64_t row_bytes = KvLayouts(engine->config(), true).pages.bytes(2560);
+  std::vector<int64_t> written;
+  for (Timeline& timeline : timelines) {
+    std::copy_n(timelines[0].tokens.begin(), 2570, timeline.tokens.begin());
+    test::run_in_one_piece(*engine, timeline);
+    const std::vector<int64_t> marks = {2565};
+    visit(*engine, cache, timeline, 2600, marks);
+    cache->disk()->drain();
+    written.push_back(cache->statistics().saves.bytes_written);
+  }
+  EXPECT_GT(written.front(), row_bytes);
+  // Behind the mark there is no whole block: each further question adds one resume point.
+  const int64_t point_bytes = (written.back() - written.front()) / 5;
+  EXPECT_LT(point_bytes, written.front() - row_bytes);
+  EXPECT_EQ(cache->statistics().saves.n_skipped, 0);
+}
+
+TEST_P(PrefixCacheTest, ADamagedFileIsAMiss) {
+  const auto engine = load();
+  Random random(5);
+  const auto timelines = test::make_timelines(*engine, 1, 2300, random);
+  for (int i = 0; i < test::sample_size(4, 40); ++i) {
+    {
+      const auto cache = engine->make_cache(on_disk());
+      const std::vector<int64_t> marks = {1100};
+      visit(*engine, cache, timelines[0], 2300, marks);
+    }
+    const auto all = files();
+    ASSERT_FALSE(all.empty());
+    const auto& file = all[random() % all.size()];
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    const auto size = static_cast<int64_t>(std::filesystem::file_size(file));
+    const int64_t place = between(0, size - 1, random);
+    stream.seekg(place);
+    const int byte = stream.get();
+    stream.seekp(place);
+    stream.put(static_cast<char>(byte ^ (1 << random() % 8)));
+    stream.close();
+    const auto cache = engine->make_cache(on_disk());
+    visit(*engine, cache, timelines[0], 2300);
+  }
+}
+
+TEST_P(PrefixCacheTest, TwoProcessesOneDirectory) {
+  const auto engine = load();
+  Random random(6);
+  const auto timelines = test::make_timelines(*engine, 1, 400, random);
+  const auto first = engine->make_cache(on_disk());
+  const auto second = engine->make_cache(on_disk());
+  EXPECT_EQ(first->trouble(), "");
+  EXPECT_NE(second->trouble().find("another"), std::string::npos) << second->trouble();
+  EXPECT_EQ(second->disk(), nullptr);
+  visit(*engine, second, timelines[0], 400);
+  EXPECT_EQ(visit(*engine, second, timelines[0], 400).n_tokens, 400);
+}
+
+TEST_P(PrefixCacheTest, TheDirectoryMayGoAtAnyTime) {
+  const auto engine = load();
+  Random random(6);
+  const auto timelines = test::make_timelines(*engine, 2, 1500, random);
+  const auto cache = engine->make_cache(on_disk(/*ram_bytes=*/0));
+  visit(*engine, cache, timelines[0], 700);
+  cache->disk()->drain();
+  std::filesystem::remove_all(directory_.path() / "cache");
+  visit(*engine, cache, timelines[0], 1400);
+  visit(*engine, cache, timelines[1], 1400);
+  cache->disk()->drain();
+  visit(*engine, cache, timelines[0], 1500);
+}
+
+}  // namespace
+}  // namespace widenet::engine
