@@ -73,6 +73,7 @@ nlohmann::json to_json(const AskResult& result) {
           {"usage",
            {{"prompt_tokens", usage.prompt_tokens},
             {"cached_tokens", usage.cached_tokens},
+            {"disk_tokens", usage.disk_tokens},
             {"computed_tokens", usage.computed_tokens},
             {"completion_tokens", usage.completion_tokens},
             {"guessed_tokens", usage.guessed_tokens},

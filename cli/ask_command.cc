@@ -12,6 +12,7 @@ namespace {
 struct AskCommandOptions {
   DataOptions data;
   ModelOptions model;
+  CacheOptions cache;
   std::string question;
   std::string collection;
   std::string mode = "auto";
@@ -69,12 +70,12 @@ void print_citations(const answer::AskResult& result) {
 
 void print_summary(const answer::AskResult& result, bool explain) {
   const auto& usage = result.usage;
-  std::printf("\n%s: read %s of %s, %s tokens (%s from memory), wrote %s; %.1f s\n",
-              std::string(answer::name_of(result.mode)).c_str(),
-              grouped(result.documents_read).c_str(),
-              counted(result.documents_in_scope, "document").c_str(),
-              grouped(usage.prompt_tokens).c_str(), grouped(usage.cached_tokens).c_str(),
-              grouped(usage.completion_tokens).c_str(), result.seconds.total);
+  std::printf(
+      "\n%s: read %s of %s, %s tokens (%s from memory, %s from disk), wrote %s; %.1f s\n",
+      std::string(answer::name_of(result.mode)).c_str(), grouped(result.documents_read).c_str(),
+      counted(result.documents_in_scope, "document").c_str(), grouped(usage.prompt_tokens).c_str(),
+      grouped(usage.cached_tokens - usage.disk_tokens).c_str(), grouped(usage.disk_tokens).c_str(),
+      grouped(usage.completion_tokens).c_str(), result.seconds.total);
   if (result.finish_reason == engine::FinishReason::length) {
     std::printf("The answer was cut off (see --max-tokens).\n");
   }
@@ -113,7 +114,7 @@ answer::AskEvents make_events(bool streams) {
 void run_ask(const AskCommandOptions& options) {
   const auto store = open_store(options.data);
   const auto request = make_request(*store, options);
-  const AnsweringModel model(*store, options.model);
+  const AnsweringModel model(*store, options.model, options.cache);
   prepare_documents(*store, request.collections, *model.text);
   const auto result = model.asker->ask(request, make_events(!options.json));
   if (options.json) {
@@ -128,14 +129,14 @@ void run_ask(const AskCommandOptions& options) {
 void run_plan(const AskCommandOptions& options) {
   const auto store = open_store(options.data);
   const auto request = make_request(*store, options);
-  const AnsweringModel model(*store, options.model);
+  const AnsweringModel model(*store, options.model, options.cache);
   prepare_documents(*store, request.collections, *model.text);
   const auto plan = model.asker->plan(request);
   if (options.json) {
     std::printf("%s\n", answer::to_json(plan).dump(2).c_str());
     return;
   }
-  std::printf("%s: %s.\n%s tokens to read (%s from memory) of %s in %s; about %.1f s.\n",
+  std::printf("%s: %s.\n%s tokens to read (%s known) of %s in %s; about %.1f s.\n",
               std::string(answer::name_of(plan.mode)).c_str(), plan.why.c_str(),
               grouped(plan.prompt_tokens).c_str(), grouped(plan.cached_tokens).c_str(),
               grouped(plan.tokens_in_scope).c_str(),
@@ -158,6 +159,7 @@ std::shared_ptr<AskCommandOptions> add_shared_options(CLI::App& verb) {
   verb.add_flag("--json", options->json, "Print JSON");
   add_data_option(verb, options->data);
   add_model_options(verb, options->model);
+  add_cache_options(verb, options->cache);
   return options;
 }
 

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "cli/bench_support.h"
 #include "cli/commands.h"
 #include "engine/inventory.h"
 #include "engine/model.h"
@@ -40,12 +41,6 @@ struct LayerKind {
 };
 constexpr std::array<LayerKind, 3> kKinds = {{{"window", 0}, {"csa", 4}, {"hca", 128}}};
 constexpr int64_t kChunk = 256;
-
-double seconds_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "cli/bench_support.h"
 #include "cli/engine_options.h"
 #include "engine/model_config.h"
 #include "engine/prompt_encoding.h"
@@ -33,22 +34,6 @@ struct BenchOptions {
   std::string prompt_file;  // of decode: what to answer, with guesses and without
   bool json = false;
 };
-
-double seconds_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::vector<engine::TokenId> random_tokens(int64_t n, int64_t vocab_size) {
-  std::vector<engine::TokenId> tokens;
-  uint32_t state = 1;
-  for (int64_t i = 0; i < n; ++i) {
-    state = state * 1664525u + 1013904223u;
-    tokens.push_back(static_cast<engine::TokenId>((state >> 8) % vocab_size));
-  }
-  return tokens;
-}
 
 int64_t peak_rss_bytes() {
   rusage usage = {};
@@ -279,6 +264,7 @@ void add_bench_command(CLI::App& app) {
   };
   add("prefill", "Tokens read a second", false);
   add("decode", "Milliseconds a written token", true);
+  add_bench_cache(*verb);
   add_bench_flash(*verb);
   add_bench_kernels(*verb);
 }

@@ -39,9 +39,16 @@ struct ModelOptions {
   std::string numerics = "native";
 };
 
+// What may be kept of what was read: --cache-ram, --cache-disk.
+struct CacheOptions {
+  int64_t ram_bytes = int64_t{2} << 30;
+  int64_t disk_bytes = int64_t{16} << 30;  // 0: nothing
+};
+
 // Register the options above on one verb; the struct must outlive the application's parse.
 void add_data_option(CLI::App& verb, DataOptions& options);
 void add_model_options(CLI::App& verb, ModelOptions& options);
+void add_cache_options(CLI::App& verb, CacheOptions& options);
 
 // models/nano in the working directory, then models/nano beside the executable.
 std::vector<std::filesystem::path> model_places();
@@ -53,8 +60,10 @@ std::filesystem::path find_model(const ModelOptions& options);
 // Each verb is registered by its own file, X_command.cc: first those of both programs, then those
 // of widenet alone.
 void add_bench_command(CLI::App& app);
+void add_cache_command(CLI::App& app);
 void add_cost_command(CLI::App& app);
-void add_bench_flash(CLI::App& bench);    // a verb of `bench`
+void add_bench_cache(CLI::App& bench);    // a verb of `bench`
+void add_bench_flash(CLI::App& bench);    // likewise
 void add_bench_kernels(CLI::App& bench);  // likewise
 void add_generate_command(CLI::App& app);
 void add_logits_command(CLI::App& app);

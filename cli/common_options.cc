@@ -32,6 +32,16 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
       ->capture_default_str();
 }
 
+void add_cache_options(CLI::App& verb, CacheOptions& options) {
+  verb.add_option("--cache-ram", options.ram_bytes, "Memory for what has been read, e.g. 2G")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->default_str("2G");
+  verb.add_option("--cache-disk", options.disk_bytes,
+                  "Disk for what has been read, e.g. 16G; 0: none")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
+      ->default_str("16G");
+}
+
 std::vector<std::filesystem::path> model_places() {
   std::vector<std::filesystem::path> places = {std::filesystem::path("models") / "nano"};
   std::error_code error;

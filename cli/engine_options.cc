@@ -1,5 +1,6 @@
 #include "cli/engine_options.h"
 
+#include <cstdio>
 #include <map>
 
 namespace widenet::cli {
@@ -10,6 +11,20 @@ engine::EngineOptions engine_options(const ModelOptions& options) {
       .numerics = options.numerics == "exact" ? engine::Numerics::exact : engine::Numerics::native,
       .backend = options.backend,
       .threads = options.threads};
+}
+
+std::shared_ptr<engine::PrefixCache> open_cache(const engine::Engine& engine,
+                                                const CacheOptions& options,
+                                                const std::filesystem::path& directory) {
+  auto cache =
+      engine.make_cache({.ram_bytes = options.ram_bytes,
+                         .directory = options.disk_bytes > 0 ? directory : std::filesystem::path(),
+                         .disk_bytes = options.disk_bytes});
+  if (!cache->trouble().empty()) {
+    std::fprintf(stderr, "widenet: what is read now will not be remembered on disk: %s\n",
+                 cache->trouble().c_str());
+  }
+  return cache;
 }
 
 void add_think_option(CLI::App& verb, engine::Thinking& thinking) {

@@ -75,7 +75,7 @@ std::vector<eval::HaystackText> load_haystack(const store::Store& store,
 void run_niah(const EvalOptions& options) {
   const auto store = store::Store::open(options.data.data);
   const auto texts = load_haystack(*store, options);
-  const AnsweringModel model(*store, options.model);
+  const AnsweringModel model(*store, options.model, {.disk_bytes = 0});
   Sha256 haystack;
   for (const auto& text : texts) haystack.update(text.text);
   nlohmann::json config = eval::describe(*model.engine);
@@ -108,7 +108,7 @@ void run_qa(EvalOptions options) {
     options.qa.modes.push_back(answer::mode_named(mode).value_or(answer::Mode::rag));
   }
   if (options.qa.gold_among > 0) options.qa.modes = {answer::Mode::whole};
-  const AnsweringModel model(*store, options.model);
+  const AnsweringModel model(*store, options.model, {.disk_bytes = 0});
   for (const auto collection : options.qa.collections) {
     library::refresh_tokens(*store, collection, *model.text);
   }

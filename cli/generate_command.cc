@@ -16,6 +16,8 @@ namespace {
 
 struct GenerateOptions {
   ModelOptions model;
+  CacheOptions cache;
+  std::filesystem::path directory;  // of the cache; empty: in memory alone
   std::string prompt;
   std::string prompt_file;
   engine::Thinking thinking = engine::Thinking::none;
@@ -51,7 +53,8 @@ void run(const GenerateOptions& options) {
   if (text.empty()) throw UsageError("no prompt (give --prompt, --prompt-file or text on stdin)");
   const engine::EngineOptions load = engine_options(options.model);
   const auto engine = engine::Engine::load(load);
-  engine::Scheduler scheduler(*engine);
+  engine::Scheduler scheduler(*engine,
+                              {.cache = open_cache(*engine, options.cache, options.directory)});
   engine::GenerationCallbacks callbacks;
   callbacks.on_text = [](std::string_view piece) {
     std::fwrite(piece.data(), 1, piece.size(), stdout);
@@ -94,6 +97,9 @@ void add_generate_command(CLI::App& app) {
       ->capture_default_str();
   verb->add_flag("--raw", options->raw, "Go on with the text itself: no roles around it");
   add_model_options(*verb, options->model);
+  add_cache_options(*verb, options->cache);
+  verb->add_option("--cache", options->directory,
+                   "Directory where what is read is remembered (default: it is not)");
   verb->callback([options] { run(*options); });
 }
 

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   add_eval_command(app);
   add_doctor_command(app);
   add_bench_command(app);
+  add_cache_command(app);
   add_cost_command(app);
   add_generate_command(app);
   add_logits_command(app);

@@ -6,6 +6,7 @@ int main(int argc, char** argv) {
   CLI::App app("widenet-engine runs a DeepSeek-V4 checkpoint.", "widenet-engine");
   app.require_subcommand(1);
   add_bench_command(app);
+  add_cache_command(app);
   add_cost_command(app);
   add_generate_command(app);
   add_logits_command(app);

@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 struct ServeOptions {
   DataOptions data;
   ModelOptions model;
+  CacheOptions cache;
   std::string host = "127.0.0.1";
   int port = 8080;
   fs::path api_key_file;
@@ -94,9 +95,11 @@ std::string read_api_key(const ServeOptions& options) {
 }
 
 // Without a model one can still store and search; a model that was named must be there.
-std::unique_ptr<AnsweringModel> load_model(store::Store& store, const ModelOptions& options) {
+std::unique_ptr<AnsweringModel> load_model(store::Store& store,
+                                           const ModelOptions& options,
+                                           const CacheOptions& cache) {
   try {
-    return std::make_unique<AnsweringModel>(store, options);
+    return std::make_unique<AnsweringModel>(store, options, cache);
   } catch (const std::exception& error) {
     if (!options.model.empty()) throw;
     std::fprintf(stderr, "widenet: no model answers (%s); documents can be stored and searched\n",
@@ -122,7 +125,7 @@ void print_address(const ServeOptions& options, uint16_t port) {
 
 void serve(const ServeOptions& options) {
   const auto store = store::Store::open(options.data.data);
-  const auto model = load_model(*store, options.model);
+  const auto model = load_model(*store, options.model, options.cache);
   const auto text = model ? model->text : find_text_model(options.model);
 
   api::ServiceParts parts{.store = *store, .text = text.get()};
@@ -152,6 +155,7 @@ void add_serve_command(CLI::App& app) {
   const auto options = std::make_shared<ServeOptions>();
   add_data_option(*verb, options->data);
   add_model_options(*verb, options->model);
+  add_cache_options(*verb, options->cache);
   verb->add_option("--host", options->host, "Address to listen on; beyond loopback a key is needed")
       ->capture_default_str();
   verb->add_option("--port", options->port, "Port to listen on; 0: any free one")

@@ -60,11 +60,15 @@ std::shared_ptr<const library::TextModel> find_text_model(const ModelOptions& op
   return nullptr;
 }
 
-AnsweringModel::AnsweringModel(store::Store& store, const ModelOptions& options) {
+AnsweringModel::AnsweringModel(store::Store& store,
+                               const ModelOptions& options,
+                               const CacheOptions& cache) {
   const engine::EngineOptions load = engine_options(options);
   text = library::TextModel::load(load.model);
   engine = engine::Engine::load(load);
-  scheduler = std::make_unique<engine::Scheduler>(*engine);
+  scheduler = std::make_unique<engine::Scheduler>(
+      *engine,
+      engine::SchedulerOptions{.cache = open_cache(*engine, cache, store.directory() / "cache")});
   asker = std::make_unique<answer::Asker>(
       answer::AskerParts{.store = store,
                          .engine = *engine,
