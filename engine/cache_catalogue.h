@@ -40,11 +40,10 @@ struct CacheFile {
     uint32_t crc = 0;
   };
 
-  int64_t id = 0;      // positive, never used twice
-  int64_t parent = 0;  // the file with the block before its first; 0: there is none.  Changes
-                       // when another file takes over that block
-  int64_t first_block =
-      0;  // ordinal, in its timeline, of keys[0] or of the block that would follow
+  int64_t id = 0;           // positive, never used twice
+  int64_t parent = 0;       // the file with the block before its first; 0: there is none.  Changes
+                            // when another file takes over that block
+  int64_t first_block = 0;  // ordinal in its timeline, of keys[0] or what would be
   std::vector<BlockKey> keys;   // of its blocks, in order
   std::vector<Record> records;  // in order; their blocks are those of `keys`
   std::optional<Point> point;
@@ -66,8 +65,8 @@ struct WeightFile {
 // damaged or of another version is thrown away and begun anew.
 //
 // Files form a tree by `parent`: nothing can be resumed in a file whose ancestors are not there, so
-// what goes takes its descendants along.  All but the two functions that say otherwise cost
-// O(log n), and for each row they return or remove as much again.
+// what goes takes its descendants along.  Except where it is said, functions cost O(log n),
+// and as much again for each row that they return or remove.
 //
 // Throws DatabaseDamaged, whereupon the owner calls begin_anew(); else FileError.  Changes are
 // durable when they return, and happen wholly or not at all.  Thread-safe.
@@ -95,8 +94,8 @@ class CacheCatalogue {
   std::optional<CacheFile> find(int64_t id);
   std::optional<CacheFile> find_rows(const BlockKey& first_key);
 
-  // The points right after the block with this key (or the caller's root) whose tail begins `next`,
-  // the tokens of the prompt after that block; longest first.
+  // The points right after the block with this key (or the caller's root) with whose tail `next`
+  // begins, the tokens of the prompt after that block; longest first.
   std::vector<CacheFile> find_points(const BlockKey& key, std::span<const int32_t> next);
 
   // Each was used once more.  Not worth a sync of its own: a crash may lose it.

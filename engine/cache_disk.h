@@ -1,5 +1,4 @@
-// CacheDisk: every file operation of the prefix cache, so that tests can put a failing disk under
-// it.
+// CacheDisk: every file operation of the prefix cache, so that a test can be the disk.
 #pragma once
 
 #include <cstddef>

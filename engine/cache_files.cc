@@ -48,7 +48,7 @@ constexpr int64_t kAlignment = 64;
 constexpr int64_t kDiskBlockBytes = 4096;            // what file systems allocate by
 constexpr int64_t kFileBytesMax = int64_t{1} << 40;  // keeps sums far from overflow
 constexpr int64_t kEvictedShare = 32;                // at least a 32nd of the budget at once
-constexpr size_t kPieceBytes = 256 * 1024;           // still in cache when it is summed
+constexpr size_t kPieceBytes = size_t{256} * 1024;   // still in cache when it is summed
 constexpr std::string_view kSuffix = ".kv";
 constexpr std::string_view kTemporarySuffix = ".tmp";  // until it is whole
 
@@ -215,6 +215,11 @@ CacheFile checked(CacheFile file) {
   if (!size || *size > file.bytes) throw DatabaseDamaged("a row of the cache's catalogue is torn");
   return file;
 }
+
+class ParentGone : public FileError {
+ public:
+  ParentGone() : FileError("what the file was to continue is no longer in the cache", ENOENT) {}
+};
 
 }  // namespace
 
@@ -389,14 +394,13 @@ Result<CacheFile> CacheFiles::commit(CacheFile file,
 CacheFile CacheFiles::store(CacheFile file,
                             std::span<const std::span<const std::byte>> records,
                             std::span<const std::byte> point) {
-  const FileError parent_is_gone("what a file was to continue is no longer in the cache", ENOENT);
   Reservation reservation(*this, file.parent);
-  if (file.parent != 0 && !catalogue_.find(file.parent)) throw parent_is_gone;
+  if (file.parent != 0 && !catalogue_.find(file.parent)) throw ParentGone();
   const int64_t size = find_size(file).value();
+  reservation.grow_to(round_up(size, kDiskBlockBytes));
   if (disk_.free_bytes(files_) < size) {
     throw FileError("no room in \"" + files_.string() + "\": the disk is full", ENOSPC);
   }
-  reservation.grow_to(round_up(size, kDiskBlockBytes));
 
   file.id = reservation.id();
   const fs::path temporary = temporary_path_of(file.id);
@@ -413,7 +417,7 @@ CacheFile CacheFiles::store(CacheFile file,
 
     const std::lock_guard lock(mutex_);
     const auto replaced = catalogue_.add(file);
-    if (!replaced) throw parent_is_gone;
+    if (!replaced) throw ParentGone();
     retire(*replaced);
     return file;
   } catch (...) {
@@ -485,11 +489,11 @@ void CacheFiles::release_pin(int64_t id) {
 bool CacheFiles::remove(int64_t id) {
   return ask([&] {
     const std::lock_guard lock(mutex_);
-    bool is_removed = true;
-    for (const int64_t gone : catalogue_.remove({&id, 1})) is_removed &= unlink(gone);
-    if (replaced_.erase(id) > 0) is_removed &= unlink(id);
+    for (const int64_t gone : catalogue_.remove({&id, 1})) unlink(gone);
+    if (replaced_.erase(id) > 0) unlink(id);
+    for (const int64_t refused : std::vector(undeleted_.begin(), undeleted_.end())) unlink(refused);
     disk_.sync_directory(files_);
-    return is_removed;
+    return undeleted_.empty();
   });
 }
 
@@ -497,7 +501,7 @@ bool CacheFiles::remove(int64_t id) {
 std::vector<int64_t> CacheFiles::remove_everywhere(int64_t id) {
   return ask([&] {
     const std::lock_guard lock(mutex_);
-    const std::vector<int64_t> ids = catalogue_.remove({&id, 1});
+    std::vector<int64_t> ids = catalogue_.remove({&id, 1});
     for (const int64_t gone : ids) unlink(gone);
     return ids;
   });
@@ -603,13 +607,13 @@ void CacheFiles::retire(std::span<const int64_t> ids) {
   }
 }
 
-// What cannot be removed now is swept when the cache next opens.
-bool CacheFiles::unlink(int64_t id) {
+// What cannot be removed now is tried again with the next removal, or swept.
+void CacheFiles::unlink(int64_t id) {
   try {
     disk_.remove(path_of(id));
-    return true;
+    undeleted_.erase(id);
   } catch (const FileError&) {
-    return false;
+    undeleted_.insert(id);
   }
 }
 

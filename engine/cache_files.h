@@ -148,7 +148,7 @@ class CacheFiles {
   bool make_room(int64_t bytes);
   void retire(std::span<const int64_t> ids);
   void release_pin(int64_t id);
-  bool unlink(int64_t id);
+  void unlink(int64_t id);
 
   CacheDisk& disk_;
   const std::filesystem::path directory_;
@@ -161,6 +161,7 @@ class CacheFiles {
   CacheStatistics statistics_;
   std::unordered_map<int64_t, int64_t> pins_;
   std::unordered_map<int64_t, int64_t> replaced_;  // id -> bytes: pinned, without a row
+  std::set<int64_t> undeleted_;  // without a row, on a disk that refused to remove them
   std::set<int64_t> being_written_;
   int64_t bytes_reserved_ = 0;  // for those
 };

@@ -19,7 +19,6 @@ bool is_failure_of_the_disk(int code) {
     case SQLITE_FULL:
     case SQLITE_NOMEM:
     case SQLITE_CANTOPEN:
-    case SQLITE_READONLY:
       return true;
     default:
       return false;
@@ -152,6 +151,10 @@ void CacheDatabase::run_script(const char* sql) {
 }
 
 void CacheDatabase::check() {
+  // SQLite takes a flipped bit in the version of the format for a newer one, and only reads.
+  if (sqlite3_db_readonly(handle_.get(), "main") != 0) {
+    throw DatabaseDamaged("\"" + path_ + "\" is of a newer format");
+  }
   Query result = query("PRAGMA quick_check(1)");
   const bool has_row = result.step();
   const Blob text = has_row ? result.blob(0) : Blob();

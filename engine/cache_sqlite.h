@@ -102,7 +102,8 @@ class CacheDatabase {
   }
   void run_script(const char* sql);  // several statements, not kept
 
-  // Throws DatabaseDamaged if the file's structure is not sound.  Reads all of it.
+  // Throws DatabaseDamaged if the file's structure is not sound, or SQLite would not write to it.
+  // Reads all of it.
   void check();
 
   // Of SQLite's virtual machine, by all queries so far: what they cost, without a clock.

@@ -56,21 +56,26 @@ class CacheCorruptionTest : public testing::Test {
     return n_found;
   }
 
-  // Opens the cache on copies of `disk` in which a byte of `path` is other than it was.
+  // Opens the cache on a copy of `disk` in which a byte of `path` is other than it was.
+  void flip_byte(const test::SimulatedDisk& disk,
+                 const std::filesystem::path& path,
+                 size_t position,
+                 uint32_t mask) {
+    SCOPED_TRACE("byte " + std::to_string(position) + " of " + path.string() + ", mask " +
+                 std::to_string(mask));
+    std::vector<std::byte> bytes = disk.contents(path);
+    bytes[position] ^= static_cast<std::byte>(mask);
+    const auto copy = disk.lose_power();
+    copy->set_contents(path, std::move(bytes));
+    check(*copy);
+  }
+
   void flip_bytes(const test::SimulatedDisk& disk, const std::filesystem::path& path, int n_flips) {
-    const std::vector<std::byte> bytes = disk.contents(path);
+    const size_t n_bytes = disk.contents(path).size();
     std::mt19937 random(20261130);
-    for (int i = 0; i < n_flips; ++i) {
-      const size_t position = random() % bytes.size();
-      const auto mask = static_cast<std::byte>(1 + random() % 255);
-      SCOPED_TRACE("byte " + std::to_string(position) + " of " + path.string() + ", mask " +
-                   std::to_string(static_cast<int>(mask)));
-      std::vector<std::byte> flipped = bytes;
-      flipped[position] ^= mask;
-      const auto copy = disk.lose_power();
-      copy->set_contents(path, std::move(flipped));
-      check(*copy);
-      if (HasFailure()) return;
+    for (int i = 0; i < n_flips && !HasFailure(); ++i) {
+      const size_t position = random() % n_bytes;
+      flip_byte(disk, path, position, static_cast<uint32_t>(1 + random() % 255));
     }
   }
 
@@ -175,18 +180,20 @@ TEST_F(CacheCorruptionTest, AMissingFileIsAMissAlsoWhileTheCacheIsOpen) {
   EXPECT_EQ(look_up_and_read(*cache, entries_["b"]), Outcome::whole);
 }
 
+// All bytes of SQLite's header in turn, then of the rest some.
 TEST_F(CacheCorruptionTest, ACatalogueWithFlippedBytesServesNoWrongBytes) {
-  flip_bytes(disk_, kCatalogue, test::sample_size(1'000, 100'000));
+  for (size_t position = 0; position < 100; ++position) flip_byte(disk_, kCatalogue, position, 37);
+  flip_bytes(disk_, kCatalogue, test::sample_size(1'000, 20'000));
 }
 
 TEST_F(CacheCorruptionTest, AJournalWithFlippedBytesServesNoWrongBytes) {
-  flip_bytes(*disk_with_journal_, kCatalogue.string() + "-wal", test::sample_size(300, 30'000));
+  flip_bytes(*disk_with_journal_, kCatalogue.string() + "-wal", test::sample_size(300, 5'000));
 }
 
 TEST_F(CacheCorruptionTest, ACatalogueOfAnyLengthOpens) {
-  cut(disk_, kCatalogue, static_cast<size_t>(test::sample_size(199, 1)));
+  cut(disk_, kCatalogue, static_cast<size_t>(test::sample_size(199, 13)));
   cut(*disk_with_journal_, kCatalogue.string() + "-wal",
-      static_cast<size_t>(test::sample_size(199, 1)));
+      static_cast<size_t>(test::sample_size(199, 13)));
 }
 
 TEST_F(CacheCorruptionTest, WhatIsNoDatabaseIsThrownAwayAndSaidSo) {

@@ -225,7 +225,7 @@ TEST(CacheCrashTest, WhatWasSyncedIsWholeAndNothingElseIsThere) {
 }
 
 TEST(CacheCrashTest, TornAndReorderedWritesChangeNothing) {
-  for (int seed = 0; seed < test::sample_size(2, 50); ++seed) {
+  for (int seed = 0; seed < test::sample_size(2, 20); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     stop_at_every_operation(
         [&](const auto& disk) { return disk.lose_power(static_cast<uint32_t>(seed)); });

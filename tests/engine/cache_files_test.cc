@@ -191,6 +191,29 @@ TEST_F(CacheFilesSimulatedTest, RemovalTakesDescendantsFromTheDiskEvenIfPinned) 
   cache->unpin(ids);
 }
 
+TEST_F(CacheFilesSimulatedTest, ARemovalThatTheDiskRefusesIsNotForgotten) {
+  const auto cache = open_cache(disk_, directory_);
+  const CacheFile a = committed(*cache, make_rows(keys_of("a", 0, 2), {2}));
+  committed(*cache, after(a, 2, make_rows(keys_of("a", 2, 3), {1})));
+  disk_.refuse_removals(true);
+  EXPECT_FALSE(cache->remove(a.id));
+  EXPECT_FALSE(cache->find(a.id)) << "nothing of it may be served";
+  EXPECT_FALSE(cache->remove(a.id));
+  disk_.refuse_removals(false);
+  EXPECT_TRUE(cache->remove(a.id));
+  EXPECT_TRUE(disk_.list(directory_ / "files").empty());
+}
+
+TEST_F(CacheFilesSimulatedTest, NothingIsBegunOnADiskThatIsFull) {
+  const auto cache = open_cache(disk_, directory_);
+  disk_.set_free_bytes(100);
+  const int64_t n_operations = disk_.n_operations();
+  const auto refused = commit(*cache, make_sized("a", 1));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().find("full"), std::string::npos) << refused.error();
+  EXPECT_EQ(disk_.n_operations(), n_operations);
+}
+
 // What is stored is never lost to a full disk, and what did not fit can be stored later.
 TEST_F(CacheFilesSimulatedTest, ADiskThatIsFullAtAnyWriteLosesNothing) {
   const auto keys = keys_of("a", 0, 2);

@@ -164,6 +164,7 @@ bool SimulatedDisk::remove(const fs::path& path) {
   check_running();
   if (!names_.contains(path.string())) return false;
   count_operation();
+  if (refuses_removals_) fail("cannot remove \"" + path.string() + "\"", EPERM);
   change({.directory = path.parent_path().string(),
           .removed = path.string(),
           .added = {},
@@ -219,7 +220,7 @@ void SimulatedDisk::make_directories(const fs::path& directory) {
 int64_t SimulatedDisk::free_bytes(const fs::path&) {
   const std::lock_guard lock(mutex_);
   check_running();
-  return int64_t{1} << 40;  // as far as one can tell beforehand
+  return free_bytes_;
 }
 
 std::unique_ptr<engine::CacheDisk::Lock> SimulatedDisk::lock(const fs::path& path) {

@@ -42,6 +42,8 @@ class SimulatedDisk final : public engine::CacheDisk {
   int64_t n_writes() const;
 
   void set_read_only() { is_read_only_ = true; }
+  void set_free_bytes(int64_t bytes) { free_bytes_ = bytes; }  // what it says, not what it does
+  void refuse_removals(bool is_refused) { refuses_removals_ = is_refused; }
 
   // The disk as the machine finds it when power is back: what was synced, and nothing else.
   std::unique_ptr<SimulatedDisk> lose_power() const;
@@ -93,7 +95,9 @@ class SimulatedDisk final : public engine::CacheDisk {
   int64_t n_writes_ = 0;
   int64_t n_writes_max_ = INT64_MAX;
   bool has_stopped_ = false;
+  int64_t free_bytes_ = int64_t{1} << 40;
   bool is_read_only_ = false;
+  bool refuses_removals_ = false;
 };
 
 }  // namespace widenet::test
