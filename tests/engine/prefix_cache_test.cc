@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -218,6 +219,55 @@ TEST_P(PrefixCacheTest, AnotherArithmeticDoesNotMeetTheOther) {
     const auto cache = theirs->make_cache(on_disk());
     EXPECT_EQ(cache->n_known(timelines[0].tokens, ""), backend->name == GetParam() ? 500 : 0);
   }
+}
+
+// If this fails the backend computes other bits than it did: raise kernels::kArithmeticRevision,
+// lest rows that are on people's disks meet new ones, and write the new hashes here.
+TEST_P(PrefixCacheTest, TheArithmeticIsThatOfItsRevision) {
+  const std::map<std::string, std::string> hashes = {
+      {"reference", "1abead796e234855eee82746631370a402b2398fc878b19f2e5ac260e26ea739"},
+      {"avx2", "29f0c4a8bfaf85bd9a613354d5d6aa9fb6c3a0546811c9ebb5f014161ddecee2"},
+      {"avx512", "3dc922f91440562f4e12a06b9093c3287176b9786b1c0f550416a42c6b0d931e"}};
+  ASSERT_EQ(kernels::kArithmeticRevision, 1);
+  const auto engine = load();
+  std::vector<TokenId> tokens;
+  for (TokenId i = 0; i < 700; ++i) tokens.push_back(2 + i * 37 % 250);
+  const auto session = engine->make_session();
+  session->sync(tokens);
+  auto& state = dynamic_cast<ModelSession&>(*session).state();
+  const KvLayouts layouts(engine->config(), /*is_native=*/true);
+  std::vector<uint8_t> rows(static_cast<size_t>(layouts.pages.bytes(700)));
+  state.rows.copy_out(0, 700, rows);
+  const std::vector<uint8_t> point = pack_point({state, {}}, engine->config(), layouts);
+  Sha256 hash;
+  hash.update(std::as_bytes(std::span(rows))).update(std::as_bytes(std::span(point)));
+  EXPECT_EQ(to_hex(hash.finish()), hashes.at(GetParam()));
+}
+
+// A fork shares all rows, and what parts from others copies one page of them.
+TEST_P(PrefixCacheTest, ForksShareTheirRows) {
+  const auto engine = load();
+  Random random(11);
+  auto timelines = test::make_timelines(*engine, 2, 2300, random);
+  std::copy_n(timelines[0].tokens.begin(), 2200, timelines[1].tokens.begin());
+  test::run_in_one_piece(*engine, timelines[1]);
+  const auto cache = engine->make_cache({});
+  visit(*engine, cache, timelines[0], 2200);
+  std::vector<std::unique_ptr<Session>> forks;
+  const auto page = [&](size_t fork, size_t i) {
+    return dynamic_cast<ModelSession&>(*forks[fork]).state().rows.pages()[i].get();
+  };
+  for (const size_t i : {0, 0, 1}) {
+    const int64_t n = forks.empty() ? 2200 : 2300;
+    forks.push_back(engine->make_session(cache, ""));
+    EXPECT_EQ(forks.back()->set_goal(timelines[i].first(n)).n_tokens, 2200);
+    while (!forks.back()->has_arrived()) advance(*engine, *forks.back());
+    EXPECT_TRUE(test::are_same_bits(forks.back()->logits(), timelines[i].logits_after(n)));
+    EXPECT_EQ(page(forks.size() - 1, 0), page(0, 0));
+    EXPECT_EQ(page(forks.size() - 1, 1), page(0, 1));
+  }
+  EXPECT_EQ(page(1, 2), page(0, 2));  // the first to go on does so in place
+  EXPECT_NE(page(2, 2), page(0, 2));
 }
 
 TEST_P(PrefixCacheTest, RowsAreSavedOnce) {
