@@ -16,15 +16,13 @@ engine::EngineOptions engine_options(const ModelOptions& options) {
 std::shared_ptr<engine::PrefixCache> open_cache(const engine::Engine& engine,
                                                 const CacheOptions& options,
                                                 const std::filesystem::path& directory) {
-  auto cache =
-      engine.make_cache({.ram_bytes = options.ram_bytes,
-                         .directory = options.disk_bytes > 0 ? directory : std::filesystem::path(),
-                         .disk_bytes = options.disk_bytes});
-  if (!cache->trouble().empty()) {
-    std::fprintf(stderr, "widenet: what is read now will not be remembered on disk: %s\n",
-                 cache->trouble().c_str());
-  }
-  return cache;
+  return engine.make_cache(
+      {.ram_bytes = options.ram_bytes,
+       .directory = options.disk_bytes > 0 ? directory : std::filesystem::path(),
+       .disk_bytes = options.disk_bytes,
+       .on_trouble = [](const std::string& why) {
+         std::fprintf(stderr, "widenet: what is read is not remembered on disk: %s\n", why.c_str());
+       }});
 }
 
 void add_think_option(CLI::App& verb, engine::Thinking& thinking) {

@@ -55,19 +55,25 @@ int64_t DiskPrefixes::Job::bytes() const {
 Result<std::unique_ptr<DiskPrefixes>> DiskPrefixes::open(const std::filesystem::path& directory,
                                                          int64_t bytes_max,
                                                          const ModelConfig& config,
-                                                         const KvLayouts& layouts) {
+                                                         const KvLayouts& layouts,
+                                                         OnTrouble on_trouble) {
   std::unique_ptr<CacheDisk> disk = make_posix_disk();
   auto files = CacheFiles::open(*disk, directory, bytes_max);
   if (!files) return Unexpected{files.error()};
   return std::unique_ptr<DiskPrefixes>(
-      new DiskPrefixes(std::move(disk), *std::move(files), config, layouts));
+      new DiskPrefixes(std::move(disk), *std::move(files), config, layouts, std::move(on_trouble)));
 }
 
 DiskPrefixes::DiskPrefixes(std::unique_ptr<CacheDisk> disk,
                            std::unique_ptr<CacheFiles> files,
                            const ModelConfig& config,
-                           const KvLayouts& layouts)
-    : config_(config), layouts_(layouts), disk_(std::move(disk)), files_(std::move(files)) {
+                           const KvLayouts& layouts,
+                           OnTrouble on_trouble)
+    : config_(config),
+      layouts_(layouts),
+      disk_(std::move(disk)),
+      files_(std::move(files)),
+      on_trouble_(std::move(on_trouble)) {
   thread_ = std::thread([this] { work(); });
 }
 
@@ -267,6 +273,7 @@ SaveStatistics DiskPrefixes::statistics() const {
 }
 
 void DiskPrefixes::work() {
+  std::string last_trouble;
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
@@ -276,13 +283,10 @@ void DiskPrefixes::work() {
     const int64_t bytes = job.bytes();
     lock.unlock();
     const std::string trouble = commit(job);
+    if (!trouble.empty() && trouble != last_trouble && on_trouble_) on_trouble_(trouble);
+    if (!trouble.empty()) last_trouble = trouble;
     lock.lock();
-    if (trouble.empty()) {
-      ++statistics_.n_saved;
-    } else {
-      ++statistics_.n_skipped;
-      statistics_.trouble = trouble;
-    }
+    ++(trouble.empty() ? statistics_.n_saved : statistics_.n_skipped);
     queued_bytes_ -= bytes;
     changed_.notify_all();
   }

@@ -41,16 +41,20 @@ struct SaveStatistics {
   int64_t n_saved = 0;
   int64_t n_skipped = 0;  // the queue was full, or the disk; nothing waited for it
   int64_t bytes_written = 0;
-  std::string trouble;  // what the last save that failed said
 };
 
 class DiskPrefixes {
  public:
+  // Told why something was not saved, when that is another reason than the last time; on the
+  // saver's thread.
+  using OnTrouble = std::function<void(const std::string& why)>;
+
   // Config and layouts outlive it.  Why there is none: see CacheFiles::open().
   static Result<std::unique_ptr<DiskPrefixes>> open(const std::filesystem::path& directory,
                                                     int64_t bytes_max,
                                                     const ModelConfig& config,
-                                                    const KvLayouts& layouts);
+                                                    const KvLayouts& layouts,
+                                                    OnTrouble on_trouble);
 
   // Saves what is queued, then stops.
   ~DiskPrefixes();
@@ -116,7 +120,8 @@ class DiskPrefixes {
   DiskPrefixes(std::unique_ptr<CacheDisk> disk,
                std::unique_ptr<CacheFiles> files,
                const ModelConfig& config,
-               const KvLayouts& layouts);
+               const KvLayouts& layouts,
+               OnTrouble on_trouble);
 
   void work();
   std::string commit(Job& job);
@@ -126,6 +131,7 @@ class DiskPrefixes {
   const KvLayouts& layouts_;
   const std::unique_ptr<CacheDisk> disk_;
   const std::unique_ptr<CacheFiles> files_;
+  const OnTrouble on_trouble_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -144,24 +144,21 @@ class LoadedEngine final : public Engine {
 
   std::shared_ptr<PrefixCache> make_cache(const PrefixCacheOptions& options) const override {
     std::unique_ptr<DiskPrefixes> disk;
-    std::string trouble;
     std::string identity;
     if (!options.directory.empty() && numerics_ == Numerics::native) {
-      auto opened =
-          DiskPrefixes::open(options.directory, options.disk_bytes, config_, model_->layouts());
+      auto opened = DiskPrefixes::open(options.directory, options.disk_bytes, config_,
+                                       model_->layouts(), options.on_trouble);
       if (opened) {
         disk = *std::move(opened);
         identity = "format 1, arithmetic " + std::string(backend_.name) + " " +
                    std::to_string(kernels::kArithmeticRevision) + " " + hash_of_functions() + ", " +
                    fingerprint(&disk->files());
-      } else {
-        trouble = opened.error();
+      } else if (options.on_trouble) {
+        options.on_trouble(opened.error());
       }
     }
-    auto cache = std::make_shared<PrefixCache>(config_, model_->layouts(), std::move(identity),
-                                               options.ram_bytes, std::move(disk));
-    cache->set_trouble(std::move(trouble));
-    return cache;
+    return std::make_shared<PrefixCache>(config_, model_->layouts(), std::move(identity),
+                                         options.ram_bytes, std::move(disk));
   }
 
   std::unique_ptr<Session> make_session(std::shared_ptr<PrefixCache> cache,

@@ -30,6 +30,9 @@ struct PrefixCacheOptions {
   // Where the cache survives the process; empty: nowhere.  In native numerics alone.
   std::filesystem::path directory = {};
   int64_t disk_bytes = int64_t{16} << 30;
+
+  // Told why something was not saved, or why nothing will be; on any thread.
+  DiskPrefixes::OnTrouble on_trouble = {};
 };
 
 struct PrefixCacheStatistics {
@@ -90,10 +93,6 @@ class PrefixCache {
   // What is on disk; null if nothing is.
   DiskPrefixes* disk() { return disk_.get(); }
 
-  // Why nothing is though it was wanted.
-  void set_trouble(std::string trouble) { trouble_ = std::move(trouble); }
-  const std::string& trouble() const { return trouble_; }
-
  private:
   using Clock = std::chrono::steady_clock;
 
@@ -121,7 +120,6 @@ class PrefixCache {
   const std::string identity_;
   const int64_t ram_bytes_max_;
   const std::unique_ptr<DiskPrefixes> disk_;
-  std::string trouble_;
 
   mutable std::mutex mutex_;                                            // guards all of these
   std::unordered_map<BlockKey, std::vector<Kept>, BlockKeyHash> kept_;  // by last whole block
