@@ -31,7 +31,8 @@ struct BenchOptions {
   ModelOptions model;
   std::vector<int64_t> n_tokens = {4096};
   int repeats = 3;
-  std::string prompt_file;  // of decode: what to answer, with guesses and without
+  std::filesystem::path cache;  // of decode: prompts are remembered there, to be read once
+  std::string prompt_file;      // of decode: what to answer, with guesses and without
   bool json = false;
 };
 
@@ -56,11 +57,11 @@ struct Measured {
   }
 };
 
-Measured measure_prefill(engine::Engine& engine, int64_t n_tokens, int repeats) {
+Measured measure_prefill(engine::Engine& engine, const BenchOptions& options, int64_t n_tokens) {
   const auto tokens = random_tokens(n_tokens, engine.config().vocab_size);
   Measured measured{.n_tokens = n_tokens, .n_timed = n_tokens};
   bench::take_profile();
-  for (int i = 0; i < repeats; ++i) {
+  for (int i = 0; i < options.repeats; ++i) {
     const auto session = engine.make_session();
     measured.seconds.push_back(seconds_of([&] { session->sync(tokens); }));
     measured.state_bytes = session->state_bytes();
@@ -69,15 +70,20 @@ Measured measure_prefill(engine::Engine& engine, int64_t n_tokens, int repeats) 
   return measured;
 }
 
-Measured measure_decode(engine::Engine& engine, int64_t n_tokens, int repeats) {
-  auto tokens = random_tokens(n_tokens, engine.config().vocab_size);
+Measured measure_decode(engine::Engine& engine, const BenchOptions& options, int64_t n_tokens) {
+  const auto prompt = random_tokens(n_tokens, engine.config().vocab_size);
   Measured measured{.n_tokens = n_tokens, .n_timed = 1};
-  const auto session = engine.make_session();
-  session->sync(tokens);
+  const auto session = engine.make_session(open_cache(engine, {}, options.cache), "");
+  session->sync(prompt);
   bench::take_profile();
-  for (int i = 0; i < 32 * repeats; ++i) {
-    tokens.push_back(2);
-    measured.seconds.push_back(seconds_of([&] { session->sync(tokens); }));
+  const engine::TokenId token = 2;
+  for (int i = 0; i < 32 * options.repeats; ++i) {
+    measured.seconds.push_back(seconds_of([&] {
+      session->extend({&token, 1});
+      engine::Session* const one = session.get();
+      engine.advance({&one, 1});
+      session->keep_extension(1);
+    }));
   }
   measured.profile = bench::take_profile();
   measured.state_bytes = session->state_bytes();
@@ -207,8 +213,7 @@ void run(const BenchOptions& options, bool is_decode) {
 
   std::vector<Measured> all;
   for (const int64_t n_tokens : options.n_tokens) {
-    all.push_back(
-        (is_decode ? measure_decode : measure_prefill)(*engine, n_tokens, options.repeats));
+    all.push_back((is_decode ? measure_decode : measure_prefill)(*engine, options, n_tokens));
     std::sort(all.back().seconds.begin(), all.back().seconds.end());
     all.back().peak_rss = peak_rss_bytes();  // before the roofs take their memory
   }
@@ -257,6 +262,8 @@ void add_bench_command(CLI::App& app) {
     if (is_decode) {
       part->add_option("--prompt-file", options->prompt_file,
                        "A message to answer, with guesses of the draft head and without");
+      part->add_option("--cache", options->cache,
+                       "Directory where prompts are remembered (default: they are not)");
     }
     part->add_flag("--json", options->json, "Print JSON instead of a table");
     add_model_options(*part, options->model);
