@@ -11,6 +11,7 @@ namespace widenet::engine {
 namespace {
 
 constexpr int64_t kFileBytes = int64_t{16} << 20;
+constexpr int64_t kPointBytesMax = int64_t{1} << 30;  // more is damage
 constexpr int64_t kQueuedBytesMax = int64_t{256} << 20;
 constexpr int64_t kPageBlocks = kPageTokens / kBlockTokens;
 constexpr size_t kReadersMax = 4;
@@ -37,6 +38,82 @@ struct PartialRecord {
   int64_t end_token;    // of the record
   int64_t used_tokens;  // of the record, from its beginning
 };
+
+// What is to be read for a timeline, and where to.
+struct ReadingPlan {
+  std::vector<Reading> readings;
+  std::deque<PartialRecord> partial;  // whose elements stay where they are
+  std::vector<int64_t> files;
+};
+
+// The rows of the timeline's first n_blocks blocks, except for pages that are known.  Nothing if
+// the catalogue says what cannot be: it decides where bytes go, and is not believed.
+std::optional<ReadingPlan> plan_reading(const DiskPrefixes::Place& place,
+                                        int64_t n_blocks,
+                                        const std::vector<bool>& is_known,
+                                        const RowPages& rows) {
+  ReadingPlan plan;
+  for (const DiskPrefixes::Place::Part& part : place.rows) {
+    int64_t block = part.file.first_block;
+    const int64_t end = std::min(block + part.n_blocks, n_blocks);
+    if (block < end) plan.files.push_back(part.file.id);
+    bool is_continued = false;
+    for (size_t i = 0; i < part.file.records.size() && block < end; ++i) {
+      const CacheFile::Record& record = part.file.records[i];
+      const int64_t first_block = std::exchange(block, block + record.n_blocks);
+      const int64_t page = first_block / kPageBlocks;
+      if (record.n_blocks <= 0 || block > (page + 1) * kPageBlocks ||
+          record.bytes != rows.layout().bytes(record.n_blocks * kBlockTokens)) {
+        return std::nullopt;
+      }
+      if (is_known[static_cast<size_t>(page)]) {
+        is_continued = false;
+        continue;
+      }
+      uint8_t* target = rows.pages()[static_cast<size_t>(page)]->bytes.get();
+      if (record.n_blocks < kPageBlocks || block > end) {
+        plan.partial.push_back({std::vector<uint8_t>(static_cast<size_t>(record.bytes)),
+                                first_block * kBlockTokens, block * kBlockTokens,
+                                (std::min(block, end) - first_block) * kBlockTokens});
+        target = plan.partial.back().bytes.data();
+      }
+      if (!is_continued || plan.readings.back().bytes >= kReadBytes) {
+        plan.readings.push_back({.file = &part.file, .first_record = i});
+      }
+      plan.readings.back().targets.push_back(
+          std::as_writable_bytes(std::span(target, static_cast<size_t>(record.bytes))));
+      plan.readings.back().bytes += record.bytes;
+      is_continued = true;
+    }
+    if (block < end) return std::nullopt;
+  }
+  return plan;
+}
+
+// By several threads, this one among them.
+bool read_all(CacheFiles& files,
+              const ReadingPlan& plan,
+              const CacheFile& point,
+              std::span<uint8_t> point_bytes) {
+  std::atomic<size_t> next = 0;
+  std::atomic<bool> is_whole = true;
+  const auto read = [&] {
+    for (size_t i = next++; i < plan.readings.size() && is_whole; i = next++) {
+      const Reading& reading = plan.readings[i];
+      if (!files.read_records(*reading.file, reading.first_record, reading.targets)) {
+        is_whole = false;
+      }
+    }
+  };
+  std::vector<std::thread> readers;
+  while (readers.size() + 1 < std::min(kReadersMax, plan.readings.size())) {
+    readers.emplace_back(read);
+  }
+  if (!files.read_point(point, std::as_writable_bytes(point_bytes))) is_whole = false;
+  read();
+  for (std::thread& reader : readers) reader.join();
+  return is_whole;
+}
 
 }  // namespace
 
@@ -107,6 +184,8 @@ DiskPrefixes::Place DiskPrefixes::find(std::span<const BlockKey> keys,
     const auto next = tokens.subspan(static_cast<size_t>(block * kBlockTokens));
     for (CacheFile& file : files_->find_points(keys[static_cast<size_t>(block)], next)) {
       const int64_t n = file.point->n_tokens;
+      const auto n_tail = static_cast<int64_t>(file.point->tail.size());
+      if (n != block * kBlockTokens + n_tail || file.point->bytes > kPointBytesMax) continue;
       if (n <= n_min || (n == total && !file.point->has_logits)) continue;
       place.point = std::move(file);
       break;
@@ -131,71 +210,16 @@ std::optional<ResumePoint> DiskPrefixes::load(const Place& place,
     is_known[static_cast<size_t>(page)] = true;
   }
 
-  std::vector<int64_t> used;
-  std::vector<Reading> readings;
-  std::deque<PartialRecord> partial;  // whose elements stay where they are
-  for (const Place::Part& part : place.rows) {
-    int64_t block = part.file.first_block;
-    const int64_t end = std::min(block + part.n_blocks, n_blocks);
-    if (block < end) used.push_back(part.file.id);
-    bool is_continued = false;
-    for (size_t i = 0; i < part.file.records.size() && block < end; ++i) {
-      const CacheFile::Record& record = part.file.records[i];
-      const int64_t first_block = std::exchange(block, block + record.n_blocks);
-      const auto page = static_cast<size_t>(first_block / kPageBlocks);
-      // What the catalogue says decides where bytes go: it is not believed.
-      const int64_t room = (static_cast<int64_t>(page) + 1) * kPageBlocks - first_block;
-      if (record.n_blocks <= 0 || record.n_blocks > room ||
-          record.bytes != layouts_.pages.bytes(record.n_blocks * kBlockTokens)) {
-        return std::nullopt;
-      }
-      if (is_known[page]) {
-        is_continued = false;
-        continue;
-      }
-      std::span<std::byte> target;
-      if (record.n_blocks == kPageBlocks && block <= end) {
-        target = std::as_writable_bytes(
-            std::span(state.rows.pages()[page]->bytes.get(), static_cast<size_t>(record.bytes)));
-      } else {
-        partial.push_back({std::vector<uint8_t>(static_cast<size_t>(record.bytes)),
-                           first_block * kBlockTokens, block * kBlockTokens,
-                           (std::min(block, end) - first_block) * kBlockTokens});
-        target = std::as_writable_bytes(std::span(partial.back().bytes));
-      }
-      if (!is_continued || readings.back().bytes >= kReadBytes) {
-        readings.push_back({.file = &part.file, .first_record = i});
-      }
-      readings.back().targets.push_back(target);
-      readings.back().bytes += record.bytes;
-      is_continued = true;
-    }
-  }
-
-  std::atomic<size_t> next = 0;
-  std::atomic<bool> is_whole = true;
-  const auto read = [&] {
-    for (size_t i = next++; i < readings.size() && is_whole; i = next++) {
-      const Reading& reading = readings[i];
-      if (!files_->read_records(*reading.file, reading.first_record, reading.targets)) {
-        is_whole = false;
-      }
-    }
-  };
-  std::vector<std::thread> readers;
-  while (readers.size() + 1 < std::min(kReadersMax, readings.size())) readers.emplace_back(read);
+  auto plan = plan_reading(place, n_blocks, is_known, state.rows);
+  if (!plan.has_value()) return std::nullopt;
   std::vector<uint8_t> bytes(static_cast<size_t>(place.point->point->bytes));
-  if (!files_->read_point(*place.point, std::as_writable_bytes(std::span(bytes)))) is_whole = false;
-  read();
-  for (std::thread& reader : readers) reader.join();
-  if (!is_whole) return std::nullopt;
-
-  for (const PartialRecord& record : partial) {
+  if (!read_all(*files_, *plan, *place.point, bytes)) return std::nullopt;
+  for (const PartialRecord& record : plan->partial) {
     state.rows.copy_in(record.first_token, record.end_token, record.used_tokens, record.bytes);
   }
   if (!unpack_point(bytes, config_, layouts_, point)) return std::nullopt;
-  used.push_back(place.point->id);
-  files_->note_hits(used, now_ms());
+  plan->files.push_back(place.point->id);
+  files_->note_hits(plan->files, now_ms());
   return point;
 }
 
