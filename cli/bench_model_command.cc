@@ -272,6 +272,7 @@ void add_bench_command(CLI::App& app) {
   add("prefill", "Tokens read a second", false);
   add("decode", "Milliseconds a written token", true);
   add_bench_cache(*verb);
+  add_bench_capacity(*verb);
   add_bench_flash(*verb);
   add_bench_kernels(*verb);
 }

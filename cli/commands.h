@@ -62,9 +62,10 @@ std::filesystem::path find_model(const ModelOptions& options);
 void add_bench_command(CLI::App& app);
 void add_cache_command(CLI::App& app);
 void add_cost_command(CLI::App& app);
-void add_bench_cache(CLI::App& bench);    // a verb of `bench`
-void add_bench_flash(CLI::App& bench);    // likewise
-void add_bench_kernels(CLI::App& bench);  // likewise
+void add_bench_cache(CLI::App& bench);     // a verb of `bench`
+void add_bench_capacity(CLI::App& bench);  // likewise
+void add_bench_flash(CLI::App& bench);     // likewise
+void add_bench_kernels(CLI::App& bench);   // likewise
 void add_generate_command(CLI::App& app);
 void add_logits_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);

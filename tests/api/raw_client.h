@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/check.h"
 #include "base/file.h"
@@ -18,14 +20,13 @@ namespace widenet::api {
 
 class RawClient {
  public:
-  explicit RawClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval limit{.tv_sec = 20, .tv_usec = 0};  // a hung test fails instead
-    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    WN_CHECK(::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  explicit RawClient(uint16_t port) { WN_CHECK(connect(port, /*seconds_max=*/20)); }
+
+  // Nothing if nobody listens there.  A reply is waited for so long.
+  static std::optional<RawClient> try_connect(uint16_t port, int seconds_max) {
+    RawClient client;
+    if (!client.connect(port, seconds_max)) return std::nullopt;
+    return client;
   }
 
   // False once the server has reset the connection.
@@ -72,6 +73,19 @@ class RawClient {
   void close() { socket_.reset(); }
 
  private:
+  RawClient() = default;
+
+  bool connect(uint16_t port, int seconds_max) {
+    socket_.reset(::socket(AF_INET, SOCK_STREAM, 0));
+    const timeval limit{.tv_sec = seconds_max, .tv_usec = 0};  // a hung test fails instead
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return ::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+
   bool read_more() {
     char chunk[4096];
     const ssize_t n = ::recv(socket_.get(), chunk, sizeof chunk, 0);
