@@ -25,7 +25,7 @@ constexpr int64_t kDocumentTokens = 32;       // a fence with its title
 constexpr int64_t kWideModelDim = 2048;       // from here on `rag` reads more
 constexpr int64_t kMeasurableTokens = 256;    // fewer say nothing about speed
 constexpr double kOperationsPerSecond = 2e9;  // of one core, until it has been measured
-constexpr size_t kKeptMax = 64;               // timelines remembered for predictions
+constexpr int64_t kRecalledMax = 32;          // answers whose nets are remembered at the beginning
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -57,11 +57,14 @@ struct History {
 struct Prepared {
   Plan plan;
   std::vector<PromptTurn> turns;
-  Selection selection;               // what this turn adds
+  Selection selection;  // what this turn adds
+  Scope scope;
+  ReadNet net;                       // what a later question of this scope may read again
   std::vector<ContextRange> ranges;  // all turns'
   std::vector<store::DocumentId> documents;
   std::vector<TokenId> prompt;
   std::vector<int64_t> document_ends;  // in the prompt
+  double held = 0;
   double seconds = 0;
 };
 
@@ -71,6 +74,12 @@ std::vector<PromptDocument> all_documents(const std::vector<PromptTurn>& turns) 
     documents.insert(documents.end(), turn.documents.begin(), turn.documents.end());
   }
   return documents;
+}
+
+Scope scope_of(Scope scope) {
+  std::sort(scope.begin(), scope.end());
+  scope.erase(std::unique(scope.begin(), scope.end()), scope.end());
+  return scope;
 }
 
 int64_t n_distinct(std::vector<store::DocumentId> ids) {
@@ -92,7 +101,16 @@ class Asker::Impl {
     tokens_per_second_ = kOperationsPerSecond * cores / operations_per_token(config);
   }
 
-  Plan plan(const AskRequest& request) { return prepare(request).plan; }
+  Preview preview(const AskRequest& request) {
+    Prepared prepared = prepare(request);
+    return {.plan = std::move(prepared.plan),
+            .prompt = std::move(prepared.prompt),
+            .context = std::move(prepared.ranges),
+            .scope = std::move(prepared.scope),
+            .net = std::move(prepared.net),
+            .held = prepared.held};
+  }
+  void note_read(const Preview& preview) { nets_.remember(preview.scope, preview.net); }
   AskResult ask(const AskRequest& request, const AskEvents& events);
 
  private:
@@ -100,9 +118,15 @@ class Asker::Impl {
   History load_history(const AskRequest& request) const;
   Circumstances circumstances(const AskRequest& request, const History& history) const;
   Selection retrieve(const AskRequest& request,
-                     const std::vector<store::CollectionId>& collections,
                      const Decision& decision,
-                     const History& history) const;
+                     const History& history,
+                     Prepared& prepared);
+  Selection retrieve_sticky(const AskRequest& request,
+                            std::span<const retrieval::Candidate> candidates,
+                            const retrieval::NetOptions& net,
+                            Prepared& prepared);
+  std::vector<ReadNet> nets_there(const Scope& scope);
+  void recall_nets();
   void assemble(const AskRequest& request, const History& history, Prepared& prepared) const;
   void predict(Prepared& prepared);
 
@@ -120,6 +144,8 @@ class Asker::Impl {
   AskerParts parts_;
   AskerOptions options_;
   PromptAssembler assembler_;
+  NetMemory nets_;
+  std::once_flag has_recalled_;
 
   std::mutex mutex_;
   double tokens_per_second_ = 0;  // guarded by mutex_
@@ -138,7 +164,7 @@ History Asker::Impl::load_history(const AskRequest& request) const {
     LoadedSelection loaded =
         load(parts_.store, selection, parts_.engine.tokenizer(), parts_.tokenizer_sha256);
     for (auto& range : loaded.ranges) {
-      range.is_late = !history.turns.empty();
+      range.is_late |= !history.turns.empty();
       history.ranges.push_back(range);
     }
     for (const auto& document : loaded.documents) history.documents.push_back(document.id);
@@ -181,17 +207,60 @@ Circumstances Asker::Impl::circumstances(const AskRequest& request, const Histor
   return c;
 }
 
+// Nets of answers that an earlier process gave: their state may be on disk still.
+void Asker::Impl::recall_nets() {
+  auto answers = parts_.store.last_answers(kRecalledMax);
+  std::reverse(answers.begin(), answers.end());
+  for (const store::Answer& answer : answers) {
+    const auto json = nlohmann::json::parse(answer.answer_json);
+    const auto& replay = json.at("replay");
+    if (!replay.contains("net") || replay.at("tokenizer") != parts_.tokenizer_sha256) continue;
+    ReadNet net{.documents = selection_from_json(replay.at("documents")),
+                .n_tokens = replay.at("net").at("n_tokens")};
+    std::erase_if(net.documents, [](const auto& document) { return document.is_late; });
+    nets_.remember(replay.at("net").at("collections").get<Scope>(), net);
+  }
+}
+
+// Those whose documents have not been deleted or superseded since.
+std::vector<ReadNet> Asker::Impl::nets_there(const Scope& scope) {
+  std::call_once(has_recalled_, [this] { recall_nets(); });
+  auto nets = nets_.nets_of(scope);
+  std::erase_if(nets, [&](const ReadNet& net) {
+    if (is_there(parts_.store, net.documents)) return false;
+    nets_.forget(scope, net);
+    return true;
+  });
+  return nets;
+}
+
+Selection Asker::Impl::retrieve_sticky(const AskRequest& request,
+                                       std::span<const retrieval::Candidate> candidates,
+                                       const retrieval::NetOptions& net,
+                                       Prepared& prepared) {
+  const auto layouts =
+      retrieval::load_layouts(parts_.store, request.collections, candidates, net.shape);
+  StickyNet sticky =
+      choose_sticky(candidates, layouts, net, nets_there(prepared.scope), options_.sticky);
+  prepared.plan.is_net_reused = sticky.is_reused;
+  prepared.held = sticky.held;
+  prepared.net = sticky.base;
+  Selection selection = std::move(sticky.base.documents);
+  selection.insert(selection.end(), sticky.late.begin(), sticky.late.end());
+  return selection;
+}
+
 Selection Asker::Impl::retrieve(const AskRequest& request,
-                                const std::vector<store::CollectionId>& collections,
                                 const Decision& decision,
-                                const History& history) const {
+                                const History& history,
+                                Prepared& prepared) {
   if (!request.documents.empty()) {
     return without(select_whole(parts_.store, request.documents), history.present);
   }
   // A follow-up is often only understood with the question before it.
   std::string query = request.question;
   if (!history.turns.empty()) query += "\n" + history.turns.back().question;
-  auto candidates = retrieval::search(parts_.store, collections, query, parts_.embedder);
+  auto candidates = retrieval::search(parts_.store, request.collections, query, parts_.embedder);
 
   retrieval::NetOptions net;
   net.document_tokens = kDocumentTokens;
@@ -199,6 +268,9 @@ Selection Asker::Impl::retrieve(const AskRequest& request,
   net.shape = decision.mode == Mode::rag      ? retrieval::NetShape::focused
               : decision.mode == Mode::hybrid ? retrieval::NetShape::wide
                                               : retrieval::NetShape::all;
+  if (history.turns.empty() && net.shape == retrieval::NetShape::wide && options_.is_sticky) {
+    return retrieve_sticky(request, candidates, net, prepared);
+  }
   if (!history.turns.empty()) {  // late passages: half of a focused net, of what is not there yet
     std::erase_if(candidates, [&](const retrieval::Candidate& candidate) {
       return history.present.contains({candidate.chunk.document, candidate.chunk.ordinal});
@@ -206,7 +278,7 @@ Selection Asker::Impl::retrieve(const AskRequest& request,
     net.budget_tokens = std::min(net.budget_tokens, options_.rag_tokens / 2);
     net.shape = retrieval::NetShape::focused;
   }
-  return without(select(retrieval::cast_net(parts_.store, collections, candidates, net)),
+  return without(select(retrieval::cast_net(parts_.store, request.collections, candidates, net)),
                  history.present);
 }
 
@@ -245,6 +317,7 @@ Prepared Asker::Impl::prepare(const AskRequest& asked) {
   if (began_anew) decision.why += "; the conversation outgrew the model and begins anew";
 
   Prepared prepared;
+  prepared.scope = scope_of(request.collections);
   prepared.plan.mode = decision.mode;
   prepared.plan.why = decision.why;
   prepared.plan.budget_tokens = decision.budget_tokens;
@@ -259,7 +332,7 @@ Prepared Asker::Impl::prepare(const AskRequest& asked) {
   }
   // Long titles may make fences dearer than reckoned: then the net is cast again, smaller.
   for (int attempt = 0;; ++attempt) {
-    prepared.selection = retrieve(request, request.collections, decision, history);
+    prepared.selection = retrieve(request, decision, history, prepared);
     assemble(request, history, prepared);
     const int64_t excess =
         prepared.plan.prompt_tokens + request.max_tokens - parts_.engine.n_tokens_max();
@@ -272,6 +345,8 @@ Prepared Asker::Impl::prepare(const AskRequest& asked) {
     }
     decision.budget_tokens -= excess;
   }
+  if (prepared.plan.is_net_reused)
+    prepared.plan.why += "; documents that were read before come first";
   predict(prepared);
   prepared.seconds = seconds_since(start);
   return prepared;
@@ -286,7 +361,7 @@ void Asker::Impl::assemble(const AskRequest& request,
   prepared.ranges = history.ranges;
   prepared.documents = history.documents;
   for (auto& range : loaded.ranges) {
-    range.is_late = !history.turns.empty();
+    range.is_late |= !history.turns.empty();
     prepared.ranges.push_back(range);
   }
   for (const auto& document : loaded.documents) prepared.documents.push_back(document.id);
@@ -294,8 +369,14 @@ void Asker::Impl::assemble(const AskRequest& request,
                             .question = request.question,
                             .answer = std::nullopt});
   prepared.prompt = assembler_.assemble(prepared.turns, request.thinking);
-  prepared.document_ends =
-      assembler_.document_ends(prepared.prompt, prepared.turns.front().documents);
+  // Late documents are this question's own: those before them end where others part from it.
+  std::span<const PromptDocument> lasting = prepared.turns.front().documents;
+  if (history.turns.empty()) {
+    const auto late = std::ranges::find_if(prepared.selection, &SelectedDocument::is_late);
+    lasting = lasting.first(
+        std::min(lasting.size(), static_cast<size_t>(late - prepared.selection.begin())));
+  }
+  prepared.document_ends = assembler_.document_ends(prepared.prompt, lasting);
   prepared.plan.prompt_tokens = static_cast<int64_t>(prepared.prompt.size());
   prepared.plan.documents_read = n_distinct(prepared.documents);
 }
@@ -392,6 +473,7 @@ AskResult Asker::Impl::ask(const AskRequest& request, const AskEvents& events) {
   const Prepared prepared = prepare(request);
   if (events.on_plan) events.on_plan(prepared.plan);
   if (events.on_context) events.on_context(prepared.ranges);
+  nets_.remember(prepared.scope, prepared.net);  // now: questions asked together share it
 
   AskResult result;
   const engine::Completion completion = generate(request, prepared, events, result);
@@ -427,16 +509,19 @@ store::AnswerId Asker::Impl::keep(const AskRequest& request,
   for (const TokenId token : completion.tokens) {
     if (splitter.feed(token) == engine::OutputSplitter::Part::content) content.push_back(token);
   }
-  const nlohmann::json replay = {{"mode", name_of(prepared.plan.mode)},
-                                 {"documents", to_json(prepared.selection)},
-                                 {"completion", content},
-                                 {"thinking", static_cast<int>(request.thinking)},
-                                 {"temperature", request.sampling.temperature},
-                                 {"top_p", request.sampling.top_p},
-                                 {"seed", request.sampling.seed},
-                                 {"max_tokens", request.max_tokens},
-                                 {"tokenizer", parts_.tokenizer_sha256},
-                                 {"model", parts_.engine.fingerprint()}};
+  nlohmann::json replay = {{"mode", name_of(prepared.plan.mode)},
+                           {"documents", to_json(prepared.selection)},
+                           {"completion", content},
+                           {"thinking", static_cast<int>(request.thinking)},
+                           {"temperature", request.sampling.temperature},
+                           {"top_p", request.sampling.top_p},
+                           {"seed", request.sampling.seed},
+                           {"max_tokens", request.max_tokens},
+                           {"tokenizer", parts_.tokenizer_sha256},
+                           {"model", parts_.engine.fingerprint()}};
+  if (!prepared.net.documents.empty()) {
+    replay["net"] = {{"collections", prepared.scope}, {"n_tokens", prepared.net.n_tokens}};
+  }
   store::Answer answer;
   answer.conversation = request.conversation;
   answer.question = request.question;
@@ -453,8 +538,12 @@ Asker::Asker(AskerParts parts, const AskerOptions& options)
 
 Asker::~Asker() = default;
 
-Plan Asker::plan(const AskRequest& request) const {
-  return impl_->plan(request);
+Preview Asker::preview(const AskRequest& request) const {
+  return impl_->preview(request);
+}
+
+void Asker::note_read(const Preview& preview) {
+  impl_->note_read(preview);
 }
 
 AskResult Asker::ask(const AskRequest& request, const AskEvents& events) {

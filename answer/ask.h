@@ -20,6 +20,7 @@
 #include "answer/plan.h"
 #include "answer/prompt.h"
 #include "answer/selection.h"
+#include "answer/sticky_net.h"
 #include "engine/encoding_texts.h"
 #include "engine/engine.h"
 #include "engine/scheduler.h"
@@ -65,6 +66,17 @@ struct Plan {
   int64_t documents_read = 0;
   int64_t documents_in_scope = 0;
   int64_t tokens_in_scope = 0;
+  bool is_net_reused = false;  // hybrid: a net that was read before comes first
+};
+
+// What the model would read.
+struct Preview {
+  Plan plan;
+  std::vector<TokenId> prompt;
+  std::vector<ContextRange> context;
+  Scope scope;
+  ReadNet net;      // what a later question of this scope may read again; empty but in hybrid mode
+  double held = 0;  // see StickyNet
 };
 
 struct AskSeconds {
@@ -125,6 +137,8 @@ struct AskerParts {
 struct AskerOptions {
   int64_t rag_tokens = 0;  // 0: 4,096 for a model narrower than 2,048 channels, else 16,384
   int64_t hybrid_tokens = 100'000;
+  bool is_sticky = true;  // hybrid: nets that were read before are read again (sticky_net.h)
+  StickyOptions sticky = {};
   double seconds_max = 30;   // what `auto` lets a reader wait
   int64_t answer_days = 90;  // how long answers are kept; 0: for ever
 };
@@ -138,7 +152,11 @@ class Asker {
   Asker& operator=(const Asker&) = delete;
 
   // Retrieves and counts; generates nothing.  Throws AskError, StoreError.
-  Plan plan(const AskRequest& request) const;
+  Plan plan(const AskRequest& request) const { return preview(request).plan; }
+  Preview preview(const AskRequest& request) const;
+
+  // From now on the net of this preview counts as read, as if it had been asked.
+  void note_read(const Preview& preview);
 
   // Blocks until the answer is there or was cancelled (a cancelled one is not stored).  Throws
   // AskError, StoreError, EngineError and QueueFull.

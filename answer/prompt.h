@@ -7,6 +7,7 @@
 //             [...]
 //             text of a passage that does not touch it
 //             </document>
+//             (late documents, if any: a label may come again, with other passages)
 //
 //             Question: what was asked
 //   assistant Evidence: exact words from one document
@@ -50,7 +51,8 @@ struct PromptDocument {
 
 // One user turn and, where it has been answered, the assistant's.
 struct PromptTurn {
-  std::vector<PromptDocument> documents;  // in (collection, document) order
+  // In (collection, document) order; behind them late ones (answer/sticky_net.h), ordered likewise.
+  std::vector<PromptDocument> documents;
   std::string question;
   std::optional<std::vector<TokenId>> answer;  // content as generated, without EOS
 };
@@ -68,8 +70,9 @@ class PromptAssembler {
   // All turns but the last are answered.  Throws ModelError as PromptEncoder::encode does.
   std::vector<TokenId> assemble(std::span<const PromptTurn> turns, engine::Thinking thinking) const;
 
-  // Lengths of a prompt at which the documents of its first turn end.  Behind the last one the
-  // question begins: another question about the same documents parts from it there.
+  // Lengths of a prompt at which the first documents of its first turn end.  Behind the last one
+  // something else begins, the question or late passages: another question about the same documents
+  // parts from it there.
   std::vector<int64_t> document_ends(std::span<const TokenId> prompt,
                                      std::span<const PromptDocument> documents) const;
 

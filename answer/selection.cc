@@ -43,7 +43,7 @@ Selection select_whole(const store::Store& store, const std::vector<store::Docum
   for (const store::DocumentId id : documents) {
     const auto document = store.document(id);
     if (!document || document->n_chunks == 0) continue;
-    found.push_back({document->collection, {id, {{0, document->n_chunks, 0}}}});
+    found.push_back({document->collection, {.id = id, .runs = {{0, document->n_chunks, 0}}}});
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
     return std::pair(a.first, a.second.id) < std::pair(b.first, b.second.id);
@@ -71,7 +71,7 @@ std::set<ChunkKey> chunks_of(const Selection& selection) {
 Selection without(const Selection& selection, const std::set<ChunkKey>& present) {
   Selection rest;
   for (const auto& document : selection) {
-    SelectedDocument left{.id = document.id, .runs = {}};
+    SelectedDocument left{.id = document.id, .runs = {}, .is_late = document.is_late};
     for (const ChunkRun& run : document.runs) {
       bool goes_on = false;
       for (int64_t i = run.first_ordinal; i < run.first_ordinal + run.n_chunks; ++i) {
@@ -112,7 +112,7 @@ LoadedSelection load(const store::Store& store,
                                .start_char = its.front().start_char,
                                .end_char = its.back().end_char,
                                .score = run.score,
-                               .is_late = false});
+                               .is_late = selected.is_late});
     }
   }
   return loaded;
@@ -123,7 +123,9 @@ nlohmann::json to_json(const Selection& selection) {
   for (const auto& document : selection) {
     nlohmann::json runs = nlohmann::json::array();
     for (const ChunkRun& run : document.runs) runs.push_back({run.first_ordinal, run.n_chunks});
-    documents.push_back({{"id", document.id}, {"runs", runs}});
+    nlohmann::json& json = documents.emplace_back();
+    json = {{"id", document.id}, {"runs", runs}};
+    if (document.is_late) json["late"] = true;
   }
   return documents;
 }
@@ -133,6 +135,7 @@ Selection selection_from_json(const nlohmann::json& json) {
   for (const auto& document : json) {
     SelectedDocument& selected = selection.emplace_back();
     selected.id = document.at("id").get<store::DocumentId>();
+    selected.is_late = document.value("late", false);
     for (const auto& run : document.at("runs")) {
       selected.runs.push_back({run.at(0).get<int64_t>(), run.at(1).get<int64_t>(), 0});
     }

@@ -25,8 +25,10 @@ struct ChunkRun {
 struct SelectedDocument {
   store::DocumentId id = 0;
   std::vector<ChunkRun> runs;  // in order, no two touch
+  bool is_late = false;        // behind a net that was read before; may have more of its documents
 };
-using Selection = std::vector<SelectedDocument>;  // in (collection, document) order
+// In (collection, document) order; late ones after all others, in this order among themselves.
+using Selection = std::vector<SelectedDocument>;
 
 using ChunkKey = std::pair<store::DocumentId, int64_t>;  // document, ordinal
 
@@ -47,7 +49,7 @@ struct ContextRange {
   int64_t start_char = 0;
   int64_t end_char = 0;
   double score = 0;
-  bool is_late = false;  // came with a follow-up
+  bool is_late = false;  // came with a follow-up, or behind a net that was read before
 };
 
 // Text and tokens out of the store.  Documents deleted since are left out.

@@ -73,7 +73,8 @@ void add_tokenize_command(CLI::App& app);
 void add_ask_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
-void add_eval_retrieval(CLI::App& eval);  // a verb of `eval`
+void add_eval_nets(CLI::App& eval);       // a verb of `eval`
+void add_eval_retrieval(CLI::App& eval);  // likewise
 void add_extract_command(CLI::App& app);
 void add_ingest_command(CLI::App& app);
 void add_ls_command(CLI::App& app);

@@ -4,10 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "answer/ask.h"
@@ -45,10 +42,5 @@ nlohmann::json run_qa(const store::Store& store,
                       const QaOptions& options,
                       EvaluationLog& log,
                       const std::function<void(const QaProgress&)>& on_progress = {});
-
-// The range of characters of `text` that has the letters and digits of `passage`, in order: blanks,
-// punctuation and the separators of table rows do not count.
-std::optional<std::pair<int64_t, int64_t>> find_passage(std::string_view text,
-                                                        std::string_view passage);
 
 }  // namespace widenet::eval

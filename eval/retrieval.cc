@@ -10,8 +10,8 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "eval/corpus.h"
 #include "eval/evaluation_log.h"
-#include "eval/qa.h"
 #include "eval/statistics.h"
 
 namespace widenet::eval {

@@ -244,15 +244,14 @@ Net choose_net(std::span<const Candidate> candidates,
   return net;
 }
 
-Net cast_net(const store::Store& store,
-             const std::vector<store::CollectionId>& collections,
-             std::span<const Candidate> candidates,
-             const NetOptions& options) {
+std::map<DocumentId, DocumentLayout> load_layouts(
+    const store::Store& store,
+    const std::vector<store::CollectionId>& collections,
+    std::span<const Candidate> candidates,
+    NetShape shape) {
   std::set<DocumentId> wanted;
   for (const Candidate& hit : candidates) wanted.insert(hit.chunk.document);
   std::map<DocumentId, DocumentLayout> layouts;
-  int64_t documents_in_scope = 0;
-  int64_t tokens_in_scope = 0;
   for (const store::CollectionId collection : collections) {
     store::Paging paging;
     for (bool more = true; more;) {
@@ -260,19 +259,22 @@ Net cast_net(const store::Store& store,
       for (const store::Document& document : documents) {
         paging.after_id = document.id;
         if (document.state != store::DocumentState::ready || document.n_chunks == 0) continue;
-        ++documents_in_scope;
-        tokens_in_scope += document.n_tokens;
-        if (options.shape == NetShape::all || wanted.contains(document.id)) {
+        if (shape == NetShape::all || wanted.contains(document.id)) {
           layouts.emplace(document.id, load_layout(store, document));
         }
       }
       more = std::ssize(documents) == paging.limit;
     }
   }
-  Net net = choose_net(candidates, layouts, options);
-  net.documents_in_scope = documents_in_scope;
-  net.tokens_in_scope = tokens_in_scope;
-  return net;
+  return layouts;
+}
+
+Net cast_net(const store::Store& store,
+             const std::vector<store::CollectionId>& collections,
+             std::span<const Candidate> candidates,
+             const NetOptions& options) {
+  return choose_net(candidates, load_layouts(store, collections, candidates, options.shape),
+                    options);
 }
 
 }  // namespace widenet::retrieval

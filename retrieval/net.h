@@ -52,9 +52,7 @@ struct NetDocument {
 struct Net {
   std::vector<NetDocument> documents{};  // in (collection, document) order
   int64_t n_tokens = 0;                  // with fences and gap marks as the options price them
-  int64_t documents_in_scope = 0;
-  int64_t tokens_in_scope = 0;
-  double score_share = 0;  // fused score in the net / fused score of all candidates
+  double score_share = 0;                // fused score in the net / fused score of all candidates
 };
 
 // What choosing needs to know of a document.
@@ -70,6 +68,13 @@ struct DocumentLayout {
 Net choose_net(std::span<const Candidate> candidates,
                const std::map<store::DocumentId, DocumentLayout>& layouts,
                const NetOptions& options);
+
+// What choosing from `candidates` needs, of ready documents of the scope.  Throws StoreError.
+std::map<store::DocumentId, DocumentLayout> load_layouts(
+    const store::Store& store,
+    const std::vector<store::CollectionId>& collections,
+    std::span<const Candidate> candidates,
+    NetShape shape);
 
 // Loads the layouts that `options` need and chooses.  Throws StoreError.
 Net cast_net(const store::Store& store,

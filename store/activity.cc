@@ -232,6 +232,11 @@ std::vector<Answer> Store::answers(Paging paging) const {
                                      paging.after_id, paging.limit));
 }
 
+std::vector<Answer> Store::last_answers(int64_t limit) const {
+  auto db = impl_->read();
+  return read_answers(*db, db->query(select_answers("TRUE ORDER BY id DESC LIMIT ?1"), limit));
+}
+
 std::vector<Answer> Store::answers_of(ConversationId conversation) const {
   auto db = impl_->read();
   return read_answers(*db,

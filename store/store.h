@@ -154,6 +154,7 @@ class Store {
   AnswerId add_answer(const Answer& answer);
   std::optional<Answer> answer(AnswerId id) const;
   std::vector<Answer> answers(Paging paging = {}) const;
+  std::vector<Answer> last_answers(int64_t limit) const;              // newest first
   std::vector<Answer> answers_of(ConversationId conversation) const;  // oldest first
 
   // --- evaluations

@@ -167,6 +167,47 @@ TEST_F(AskTest, ADeletedDocumentLeavesTheConversationWithTheAnswersThatReadIt) {
   for (const auto& range : after.context) EXPECT_NE(range.document, a);
 }
 
+// Documents of one word each and some filler; "hybrid" reads a few of them.
+TEST_F(AskTest, AnotherHybridQuestionReadsTheSameNetAgainAndTheRestLate) {
+  for (int i = 0; i < 12; ++i) {
+    add("d" + std::to_string(i), {"Barge " + std::string(1, static_cast<char>('a' + i)) + "x. "});
+  }
+  add("late.txt", {"Salt cellar. "});
+  const auto ask = [&](Asker& asker, const std::string& question) {
+    AskRequest asked = request(question);
+    asked.mode = Mode::hybrid;
+    asked.budget_tokens = 800;
+    return asker.ask(asked);
+  };
+  const AskResult first = ask(*asker_, "Which barge?");
+  for (const auto& range : first.context) EXPECT_FALSE(range.is_late);
+  const auto check = [&](const AskResult& second) {
+    ASSERT_EQ(second.context.size(), first.context.size() + 1);
+    for (size_t i = 0; i < first.context.size(); ++i) {
+      EXPECT_EQ(second.context[i].document, first.context[i].document);
+      EXPECT_FALSE(second.context[i].is_late);
+    }
+    EXPECT_TRUE(second.context.back().is_late);
+    EXPECT_EQ(second.context.back().title, "late.txt");
+  };
+  const AskResult second = ask(*asker_, "Which barge, which salt?");
+  check(second);
+  EXPECT_GE(second.usage.cached_tokens, first.usage.prompt_tokens * 3 / 5);
+
+  // Another process finds the net in the answers.
+  Asker restarted({.store = *store_,
+                   .engine = *engine_,
+                   .scheduler = *scheduler_,
+                   .embedder = {},
+                   .tokenizer_sha256 = "bytes",
+                   .encoding = {}});
+  check(ask(restarted, "Which salt, which barge?"));
+
+  // Once a document of it is gone it is not read again.
+  ASSERT_TRUE(store_->delete_document(first.context[0].document));
+  for (const auto& range : ask(*asker_, "Which barge now?").context) EXPECT_FALSE(range.is_late);
+}
+
 TEST_F(AskTest, ACancelledQuestionIsNotStored) {
   add("a.txt", {"One. "});
   AskEvents events;

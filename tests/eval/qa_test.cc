@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "eval/corpus.h"
+#include "eval/nets.h"
 #include "eval/niah.h"
 #include "eval/report.h"
 #include "tests/support/temporary_directory.h"
@@ -67,6 +69,30 @@ class EvaluationTest : public ::testing::Test {
     store_ = store::Store::open(directory_.path() / "data");
   }
 
+  // "The tally of a.txt is twelve.", and of b.txt, and of c.txt.
+  store::CollectionId add_papers() {
+    const auto collection = store_->find_or_create_collection("papers");
+    for (const std::string name : {"a.txt", "b.txt", "c.txt"}) {
+      const std::string text = "The tally of " + name + " is twelve.";
+      store::ProcessedDocument processed;
+      processed.title = name;
+      processed.text = text;
+      processed.tokenizer = "bytes";
+      processed.chunks.push_back({.start_char = 0,
+                                  .end_char = count_chars(text),
+                                  .page = 0,
+                                  .tokens = engine_->tokenizer().encode(text),
+                                  .embedding = {}});
+      const auto added = store_->add_document({.collection = collection,
+                                               .key = "papers/" + name,
+                                               .format = "txt",
+                                               .sha256 = store_->put_original(text)});
+      store_->begin_processing(added.id);
+      store_->complete_document(added.id, {&processed, 1});
+    }
+    return collection;
+  }
+
   test::TemporaryDirectory directory_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Scheduler> scheduler_;
@@ -121,26 +147,33 @@ TEST_F(EvaluationTest, LengthsTheModelCannotReadAreRefused) {
   EXPECT_THROW(run_niah(*engine_, *scheduler_, texts, options, log), EvalError);
 }
 
+TEST_F(EvaluationTest, NetsCountWhatPromptsBeforeHaveRead) {
+  NetsOptions options;
+  options.collections = {add_papers()};
+  options.n_first = 1;
+  answer::Asker asker({.store = *store_,
+                       .engine = *engine_,
+                       .scheduler = *scheduler_,
+                       .embedder = {},
+                       .tokenizer_sha256 = "bytes",
+                       .encoding = {}});
+  const Question question = {.id = "1",
+                             .question = "What is the tally of b?",
+                             .answers = {},
+                             .documents = {"b.txt"},
+                             .passage = "tally of b.txt is twelve",
+                             .kind = "fact"};
+  const auto results = run_nets(*store_, asker, {question, question}, options);
+  EXPECT_EQ(results["questions"], 2);
+  EXPECT_EQ(results["first"]["cached_mean"], 0);
+  EXPECT_EQ(results["first"]["gold_in_prompt"], 1);
+  EXPECT_EQ(results["all"]["reused"], 0.5);
+  EXPECT_GT(results["all"]["cached_mean"], 0.3);
+  EXPECT_NE(format_nets({{"sticky", results}}).find("reused  50.0%"), std::string::npos);
+}
+
 TEST_F(EvaluationTest, QaJudgesEveryQuestionInEveryMode) {
-  const auto collection = store_->find_or_create_collection("papers");
-  for (const std::string name : {"a.txt", "b.txt", "c.txt"}) {
-    const std::string text = "The tally of " + name + " is twelve.";
-    store::ProcessedDocument processed;
-    processed.title = name;
-    processed.text = text;
-    processed.tokenizer = "bytes";
-    processed.chunks.push_back({.start_char = 0,
-                                .end_char = count_chars(text),
-                                .page = 0,
-                                .tokens = engine_->tokenizer().encode(text),
-                                .embedding = {}});
-    const auto added = store_->add_document({.collection = collection,
-                                             .key = "papers/" + name,
-                                             .format = "txt",
-                                             .sha256 = store_->put_original(text)});
-    store_->begin_processing(added.id);
-    store_->complete_document(added.id, {&processed, 1});
-  }
+  const auto collection = add_papers();
   answer::Asker asker({.store = *store_,
                        .engine = *engine_,
                        .scheduler = *scheduler_,
