@@ -126,15 +126,17 @@ void store_conversation(const Shape& shape,
 }
 
 std::unique_ptr<engine::DiskPrefixes> open_disk(const Shape& shape, const fs::path& directory) {
-  auto disk = engine::DiskPrefixes::open(directory, int64_t{1} << 40, shape.config, shape.layouts);
+  auto disk = engine::DiskPrefixes::open(
+      directory, int64_t{1} << 40, shape.config, shape.layouts, [](const std::string& why) {
+        std::fprintf(stderr, "widenet: something was not stored: %s\n", why.c_str());
+      });
   if (!disk) throw CommandError(disk.error());
   return *std::move(disk);
 }
 
 int64_t stored_in(engine::DiskPrefixes& disk) {
   if (disk.statistics().n_skipped > 0) {
-    throw CommandError("cannot measure the capacity: the disk did not take everything (" +
-                       disk.statistics().trouble + ")");
+    throw CommandError("cannot measure the capacity: the disk did not take everything");
   }
   return disk.files().statistics().bytes;
 }
