@@ -167,29 +167,33 @@ int64_t input_bytes(const Shape& shape) {
   return 2 * n * static_cast<int64_t>(sizeof(float));  // values and gates
 }
 
-// What stands by position takes as much for every token: a page is stored, and counts for all.
+// What stands by position takes as much for every token: a file of some blocks is stored, and
+// counts for all.
 StoredBytes store_positions(const Shape& shape,
                             const Retention& retention,
                             const Conversations& conversations,
                             const fs::path& directory) {
+  constexpr int64_t kFileBytes = int64_t{16} << 20;  // or a block that is larger
   const int64_t n_layers = shape.config.n_layers + shape.config.n_draft_layers();
   int64_t bytes = n_layers * shape.layouts.rows.row_bytes();
   if (retention.window == WindowState::with_inputs) bytes += input_bytes(shape);
-  const std::vector<std::byte> page(
-      static_cast<size_t>(shape.layouts.pages.page_bytes() + bytes * engine::kPageTokens));
-  const std::span<const std::byte> payload = page;
+  const int64_t block_bytes =
+      shape.layouts.pages.bytes(engine::kBlockTokens) + bytes * engine::kBlockTokens;
+  const int64_t n_blocks = std::max(int64_t{1}, kFileBytes / block_bytes);
+  const std::vector<std::byte> blocks(static_cast<size_t>(n_blocks * block_bytes));
+  const std::span<const std::byte> payload = blocks;
 
-  const auto tokens = random_tokens(engine::kPageTokens, shape.config.vocab_size);
+  const int64_t n_tokens = n_blocks * engine::kBlockTokens;
   std::vector<engine::BlockKey> keys = {engine::root_key("capacity", "")};
-  engine::extend_keys(tokens, keys);
+  engine::extend_keys(random_tokens(n_tokens, shape.config.vocab_size), keys);
   const auto disk = open_disk(shape, directory);
   engine::CacheFile file;
   file.keys.assign(keys.begin() + 1, keys.end());
-  file.records.emplace_back().n_blocks = std::ssize(file.keys);
+  file.records.emplace_back().n_blocks = n_blocks;
   const auto committed = disk->files().commit(std::move(file), {&payload, 1}, {});
   if (!committed) throw CommandError(committed.error());
   const double by_token =
-      static_cast<double>(disk->files().statistics().bytes) / engine::kPageTokens;
+      static_cast<double>(disk->files().statistics().bytes) / static_cast<double>(n_tokens);
   return {.prefix = by_token * static_cast<double>(conversations.prefix),
           .conversation = by_token * static_cast<double>(conversations.own())};
 }
