@@ -306,11 +306,12 @@ void DiskPrefixes::work() {
     queue_.pop_front();
     const int64_t bytes = job.bytes();
     lock.unlock();
-    const std::string trouble = commit(job);
+    std::string trouble;
+    const bool is_saved = commit(job, trouble);
     if (!trouble.empty() && trouble != last_trouble && on_trouble_) on_trouble_(trouble);
     if (!trouble.empty()) last_trouble = trouble;
     lock.lock();
-    ++(trouble.empty() ? statistics_.n_saved : statistics_.n_skipped);
+    ++(is_saved ? statistics_.n_saved : statistics_.n_skipped);
     queued_bytes_ -= bytes;
     changed_.notify_all();
   }
@@ -349,12 +350,13 @@ void DiskPrefixes::skip_known(Job& job) {
   }
 }
 
-// Empty, or why it was not saved.
-std::string DiskPrefixes::commit(Job& job) {
+// False if it was not saved; `trouble` is why, unless that is what happens to caches: something
+// before it was not saved either, or has been evicted.
+bool DiskPrefixes::commit(Job& job, std::string& trouble) {
   SavedTrail::Progress& progress = *job.progress;
   if (progress.has_failed || job.first_block > progress.n_blocks) {
     progress.has_failed = true;
-    return "rows before these were not saved";
+    return false;
   }
   skip_known(job);
   size_t first_record = 0;
@@ -385,7 +387,8 @@ std::string DiskPrefixes::commit(Job& job) {
     const auto saved = files_->commit(std::move(file), payloads, std::as_bytes(point));
     if (!saved) {
       progress.has_failed = true;
-      return saved.error();
+      if (progress.file == 0 || files_->find(progress.file)) trouble = saved.error();
+      return false;
     }
     if (!saved->keys.empty()) {
       progress.file = saved->id;
@@ -395,7 +398,7 @@ std::string DiskPrefixes::commit(Job& job) {
       const std::scoped_lock lock(mutex_);
       statistics_.bytes_written += saved->bytes;
     }
-    if (is_last) return "";
+    if (is_last) return true;
     first_record = record;
     first_key += n_keys;
   }

@@ -124,7 +124,7 @@ class DiskPrefixes {
                OnTrouble on_trouble);
 
   void work();
-  std::string commit(Job& job);
+  bool commit(Job& job, std::string& trouble);
   void skip_known(Job& job);
 
   const ModelConfig& config_;
