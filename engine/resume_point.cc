@@ -34,6 +34,7 @@ class Reader {
       failed_ = true;
       return;
     }
+    if (values.empty()) return;
     std::memcpy(values.data(), left_.data(), values.size_bytes());
     left_ = left_.subspan(values.size_bytes());
   }
