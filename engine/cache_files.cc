@@ -9,9 +9,8 @@
 //       40      8  how many records
 //       48      8  n_tokens of its point; -1: it has none
 //       56      8  1: the point has logits
-//       64     32  SHA-256 of the blocks' keys, the point's key and the point's tail, one after the
-//       other 96  32 each  of the records and then the point: n_blocks (the point: 0), offset,
-//       bytes, CRC-32C
+//       64     32  SHA-256 of the blocks' keys, then the point's key and its tail
+//       96  32 each  the records, then the point: n_blocks (point: 0), offset, bytes, CRC-32C
 //
 // and then, each at a multiple of 64 bytes, the records and the point.  64 is a cache line: rows
 // that are mapped or read in place are aligned as the kernels like them, and 4096 would double

@@ -157,8 +157,8 @@ class LoadedEngine final : public Engine {
         options.on_trouble(opened.error());
       }
     }
-    return std::make_shared<PrefixCache>(config_, model_->layouts(), std::move(identity),
-                                         options.ram_bytes, std::move(disk));
+    return std::make_shared<PrefixCache>(model_->layouts(), std::move(identity), options.ram_bytes,
+                                         std::move(disk));
   }
 
   std::unique_ptr<Session> make_session(std::shared_ptr<PrefixCache> cache,

@@ -18,13 +18,11 @@ int64_t n_blocks(std::span<const TokenId> tokens) {
 
 }  // namespace
 
-PrefixCache::PrefixCache(const ModelConfig& config,
-                         const KvLayouts& layouts,
+PrefixCache::PrefixCache(const KvLayouts& layouts,
                          std::string identity,
                          int64_t ram_bytes,
                          std::unique_ptr<DiskPrefixes> disk)
-    : config_(config),
-      layouts_(layouts),
+    : layouts_(layouts),
       identity_(std::move(identity)),
       ram_bytes_max_(ram_bytes),
       disk_(std::move(disk)) {}

@@ -51,10 +51,9 @@ struct PrefixCacheStatistics {
 // Points are kept and found by the thread that computes; the rest may be called by any.
 class PrefixCache {
  public:
-  // `config` and `layouts` outlive the cache.  `identity` changes with everything besides tokens
-  // that decides what they make of a model's state.  Without `disk` the cache is in memory alone.
-  PrefixCache(const ModelConfig& config,
-              const KvLayouts& layouts,
+  // `layouts` outlive the cache.  `identity` changes with everything besides tokens that decides
+  // what they make of a model's state.  Without `disk` the cache is in memory alone.
+  PrefixCache(const KvLayouts& layouts,
               std::string identity,
               int64_t ram_bytes,
               std::unique_ptr<DiskPrefixes> disk = nullptr);
@@ -115,7 +114,6 @@ class PrefixCache {
   void evict();
   double value(const Kept& kept) const;
 
-  const ModelConfig& config_;
   const KvLayouts& layouts_;
   const std::string identity_;
   const int64_t ram_bytes_max_;
