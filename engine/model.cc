@@ -48,6 +48,7 @@ void Model::Call::add(Part part, std::span<const TokenId> more) {
 
 // streams = copies of the embedding; layers; logits = head(norm(mixed streams)).
 View<const float, 2> Model::forward(std::span<const Step> steps) {
+  const Alone alone(is_computing_);
   Call call;
   for (const Step& step : steps) {
     WN_CHECK(!step.tokens.empty());
@@ -74,6 +75,7 @@ View<const float, 2> Model::forward(std::span<const Step> steps) {
 }
 
 View<const float, 2> Model::draft(std::span<Draft> drafts) {
+  const Alone alone(is_computing_);
   if (!weights_.mtp.has_value()) return draft_dspark(drafts);
   draft_mtp(drafts);
   return {nullptr, 0, config_.vocab_size};

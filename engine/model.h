@@ -1,11 +1,13 @@
 // Model: the DeepSeek-V4 forward pass, written once against a table of kernels.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
 
+#include "base/check.h"
 #include "engine/engine.h"
 #include "engine/kv_state.h"
 #include "engine/weights.h"
@@ -62,6 +64,18 @@ class Model {
  private:
   template <int Rank>
   using Tensor = kernels::View<float, Rank>;
+
+  // One call: two at once are a bug of the caller's.
+  class Alone {
+   public:
+    explicit Alone(std::atomic_flag& flag) : flag_(flag) { WN_CHECK(!flag_.test_and_set()); }
+    ~Alone() { flag_.clear(); }
+    Alone(const Alone&) = delete;
+    Alone& operator=(const Alone&) = delete;
+
+   private:
+    std::atomic_flag& flag_;
+  };
 
   // Memory of one call that lives from layer to layer, grown to the largest call so far.
   class Buffer {
@@ -233,6 +247,7 @@ class Model {
   } buffers_;
   std::vector<uint8_t> packed_;        // rows on their way into the states
   std::vector<uint8_t> index_packed_;  // index queries
+  std::atomic_flag is_computing_;
 };
 
 }  // namespace widenet::engine
