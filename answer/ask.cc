@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "answer/output_stream.h"
+#include "answer/reading_speed.h"
 #include "base/hash.h"
 #include "base/utf8.h"
+#include "engine/block_keys.h"
 #include "engine/model_config.h"
 #include "engine/output_parser.h"
 
@@ -20,24 +22,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kMarginTokens = 256;        // system text, question's fence, role tokens
-constexpr int64_t kDocumentTokens = 32;       // a fence with its title
-constexpr int64_t kWideModelDim = 2048;       // from here on `rag` reads more
-constexpr int64_t kMeasurableTokens = 256;    // fewer say nothing about speed
-constexpr double kOperationsPerSecond = 2e9;  // of one core, until it has been measured
-constexpr int64_t kRecalledMax = 32;          // answers whose nets are remembered at the beginning
+constexpr int64_t kMarginTokens = 256;   // system text, question's fence, role tokens
+constexpr int64_t kDocumentTokens = 32;  // a fence with its title
+constexpr int64_t kWideModelDim = 2048;  // from here on `rag` reads more
+constexpr int64_t kRecalledMax = 32;     // answers whose nets are remembered at the beginning
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// Multiply-adds of one token outside attention, twice: a prediction's beginning.
-double operations_per_token(const engine::ModelConfig& c) {
-  const int64_t attention =
-      c.dim * (c.q_lora_rank + c.head_dim) + c.q_lora_rank * c.n_heads * c.head_dim +
-      c.n_heads * c.head_dim * c.o_lora_rank + c.o_groups * c.o_lora_rank * c.dim;
-  const int64_t experts = 3 * c.dim * c.ffn_dim * (c.n_experts_per_token + c.n_shared_experts);
-  return 2.0 * static_cast<double>(c.n_layers * (attention + experts));
 }
 
 bool is_blank(std::string_view text) {
@@ -63,7 +54,7 @@ struct Prepared {
   std::vector<ContextRange> ranges;  // all turns'
   std::vector<store::DocumentId> documents;
   std::vector<TokenId> prompt;
-  std::vector<int64_t> document_ends;  // in the prompt
+  engine::PromptNotes notes;
   double held = 0;
   double seconds = 0;
 };
@@ -94,11 +85,13 @@ class Asker::Impl {
   Impl(AskerParts parts, const AskerOptions& options)
       : parts_(std::move(parts)),
         options_(options),
-        assembler_(parts_.engine.tokenizer(), parts_.encoding) {
+        assembler_(parts_.engine.tokenizer(), parts_.encoding),
+        speed_(parts_.engine.config(),
+               parts_.store.directory() / "reading-speed.json",
+               parts_.engine.name() + ", " + parts_.engine.backend_name() + ", " +
+                   std::to_string(parts_.engine.n_threads()) + " threads") {
     const engine::ModelConfig& config = parts_.engine.config();
     if (options_.rag_tokens <= 0) options_.rag_tokens = config.dim < kWideModelDim ? 4096 : 16384;
-    const double cores = std::max(1U, std::thread::hardware_concurrency());
-    tokens_per_second_ = kOperationsPerSecond * cores / operations_per_token(config);
   }
 
   Preview preview(const AskRequest& request) {
@@ -112,6 +105,7 @@ class Asker::Impl {
   }
   void note_read(const Preview& preview) { nets_.remember(preview.scope, preview.net); }
   AskResult ask(const AskRequest& request, const AskEvents& events);
+  Warmed warm(const std::vector<store::CollectionId>& collections, const AskEvents& events);
 
  private:
   Prepared prepare(const AskRequest& request);
@@ -134,6 +128,7 @@ class Asker::Impl {
                               const Prepared& prepared,
                               const AskEvents& events,
                               AskResult& result);
+  std::function<void(int64_t done, int64_t total)> prefill_reporter(const AskEvents& events);
   void find_pages(std::vector<Citation>& citations) const;
   void learn(const engine::Completion& completion);
   store::AnswerId keep(const AskRequest& request,
@@ -148,7 +143,7 @@ class Asker::Impl {
   std::once_flag has_recalled_;
 
   std::mutex mutex_;
-  double tokens_per_second_ = 0;  // guarded by mutex_
+  ReadingSpeed speed_;  // guarded by mutex_
 };
 
 // --- what the conversation holds
@@ -311,7 +306,8 @@ Prepared Asker::Impl::prepare(const AskRequest& asked) {
   }
   {
     const std::scoped_lock lock(mutex_);
-    c.tokens_per_second = tokens_per_second_;
+    const int64_t n = std::max<int64_t>(options_.hybrid_tokens, 1);
+    c.tokens_per_second = static_cast<double>(n) / speed_.seconds(n, {});
   }
   Decision decision = decide(c);
   if (began_anew) decision.why += "; the conversation outgrew the model and begins anew";
@@ -370,26 +366,44 @@ void Asker::Impl::assemble(const AskRequest& request,
                             .answer = std::nullopt});
   prepared.prompt = assembler_.assemble(prepared.turns, request.thinking);
   // Late documents are this question's own: those before them end where others part from it.
-  std::span<const PromptDocument> lasting = prepared.turns.front().documents;
+  size_t n_lasting = prepared.turns.front().documents.size();
   if (history.turns.empty()) {
     const auto late = std::ranges::find_if(prepared.selection, &SelectedDocument::is_late);
-    lasting = lasting.first(
-        std::min(lasting.size(), static_cast<size_t>(late - prepared.selection.begin())));
+    n_lasting = std::min(n_lasting, static_cast<size_t>(late - prepared.selection.begin()));
   }
-  prepared.document_ends = assembler_.document_ends(prepared.prompt, lasting);
+  prepared.notes = {};
+  for (const auto& span : assembler_.document_spans(prepared.prompt, prepared.turns)) {
+    if (prepared.notes.marks.size() < n_lasting) prepared.notes.marks.push_back(span.end_token);
+    prepared.notes.sources.push_back({.first_token = span.first_token, .id = span.document});
+  }
   prepared.plan.prompt_tokens = static_cast<int64_t>(prepared.prompt.size());
   prepared.plan.documents_read = n_distinct(prepared.documents);
 }
 
 void Asker::Impl::predict(Prepared& prepared) {
-  prepared.plan.cached_tokens = parts_.scheduler.n_known(prepared.prompt, {});
+  const engine::Reuse known = parts_.scheduler.known(prepared.prompt, {});
+  prepared.plan.cached_tokens = known.n_tokens;
   const std::scoped_lock lock(mutex_);
-  prepared.plan.predicted_seconds =
-      static_cast<double>(prepared.plan.prompt_tokens - prepared.plan.cached_tokens) /
-      tokens_per_second_;
+  prepared.plan.predicted_seconds = speed_.seconds(prepared.plan.prompt_tokens, known);
 }
 
 // --- generating
+
+std::function<void(int64_t, int64_t)> Asker::Impl::prefill_reporter(const AskEvents& events) {
+  if (!events.on_prefill) return {};
+  std::optional<std::pair<Clock::time_point, int64_t>> first_chunk;
+  return [this, &events, first_chunk](int64_t done, int64_t total) mutable {
+    if (!first_chunk) first_chunk = {Clock::now(), done};
+    const auto [left, all] = [&] {
+      const std::scoped_lock lock(mutex_);
+      return std::pair(speed_.seconds(total, {.n_tokens = done}),
+                       speed_.seconds(total, {.n_tokens = first_chunk->second}));
+    }();
+    // As fast as it has been since it began.
+    const double slowness = all > left ? seconds_since(first_chunk->first) / (all - left) : 1;
+    events.on_prefill(done, total, left * slowness);
+  };
+}
 
 engine::Completion Asker::Impl::generate(const AskRequest& request,
                                          const Prepared& prepared,
@@ -413,19 +427,7 @@ engine::Completion Asker::Impl::generate(const AskRequest& request,
   };
 
   engine::GenerationCallbacks callbacks;
-  std::optional<std::pair<Clock::time_point, int64_t>> first_chunk;
-  callbacks.on_prefill = [&](int64_t done, int64_t total) {
-    if (!first_chunk) first_chunk = {Clock::now(), done};
-    const double spent = seconds_since(first_chunk->first);
-    const auto read = static_cast<double>(done - first_chunk->second);
-    double speed = read > 0 && spent > 0 ? read / spent : 0;
-    if (speed <= 0) {
-      const std::scoped_lock lock(mutex_);
-      speed = tokens_per_second_;
-    }
-    if (events.on_prefill)
-      events.on_prefill(done, total, static_cast<double>(total - done) / speed);
-  };
+  callbacks.on_prefill = prefill_reporter(events);
   callbacks.on_text = [&](std::string_view text) { show(stream.feed(text)); };
   callbacks.is_cancelled = events.is_cancelled;
 
@@ -433,7 +435,7 @@ engine::Completion Asker::Impl::generate(const AskRequest& request,
                                                              .sampling = request.sampling,
                                                              .max_tokens = request.max_tokens,
                                                              .stop = {},
-                                                             .marks = prepared.document_ends},
+                                                             .notes = prepared.notes},
                                                             callbacks);
   show(stream.finish());
   result.is_refusal = is_refusal(result.answer);
@@ -462,10 +464,7 @@ void Asker::Impl::find_pages(std::vector<Citation>& citations) const {
 
 void Asker::Impl::learn(const engine::Completion& completion) {
   const std::scoped_lock lock(mutex_);
-  if (completion.usage.computed_tokens >= kMeasurableTokens && completion.seconds.prefill > 0) {
-    tokens_per_second_ =
-        static_cast<double>(completion.usage.computed_tokens) / completion.seconds.prefill;
-  }
+  speed_.learn(completion.usage, completion.seconds.prefill);
 }
 
 AskResult Asker::Impl::ask(const AskRequest& request, const AskEvents& events) {
@@ -497,6 +496,42 @@ AskResult Asker::Impl::ask(const AskRequest& request, const AskEvents& events) {
     result.stored_as = keep(request, prepared, completion, result);
   }
   return result;
+}
+
+// The question stands for those to come; nothing from where they part is read.
+Warmed Asker::Impl::warm(const std::vector<store::CollectionId>& collections,
+                         const AskEvents& events) {
+  const auto start = Clock::now();
+  AskRequest request;
+  request.collections = collections;
+  request.question = "?";
+  request.mode = Mode::whole;
+  const Circumstances c = circumstances(request, {});
+  if (c.tokens_in_scope > c.tokens_max) {
+    throw AskError("cannot read the documents ahead: they have about " +
+                   std::to_string(c.tokens_in_scope) + " tokens, the model reads " +
+                   std::to_string(c.tokens_max) +
+                   " of them, others for each question (warm a smaller collection)");
+  }
+  Prepared prepared = prepare(request);
+  if (prepared.notes.marks.empty()) return {};
+  const int64_t n = prepared.notes.marks.back() / engine::kBlockTokens * engine::kBlockTokens;
+  if (n == 0) return {};
+  prepared.prompt.resize(static_cast<size_t>(n));
+  engine::GenerationRequest reading;
+  reading.prompt = std::move(prepared.prompt);
+  reading.max_tokens = 0;
+  reading.notes = std::move(prepared.notes);
+  reading.is_background = true;
+  engine::GenerationCallbacks callbacks;
+  callbacks.on_prefill = prefill_reporter(events);
+  callbacks.is_cancelled = events.is_cancelled;
+  const engine::Completion completion = parts_.scheduler.generate(reading, callbacks);
+  learn(completion);
+  return {.prompt_tokens = n,
+          .known_tokens = completion.usage.cached_tokens,
+          .seconds = seconds_since(start),
+          .is_cancelled = completion.finish_reason == engine::FinishReason::cancelled};
 }
 
 // What is stored replays: the documents as runs of chunks, the sampling, the tokens that came out.
@@ -544,6 +579,10 @@ Preview Asker::preview(const AskRequest& request) const {
 
 void Asker::note_read(const Preview& preview) {
   impl_->note_read(preview);
+}
+
+Warmed Asker::warm(const std::vector<store::CollectionId>& collections, const AskEvents& events) {
+  return impl_->warm(collections, events);
 }
 
 AskResult Asker::ask(const AskRequest& request, const AskEvents& events) {

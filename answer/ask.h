@@ -79,6 +79,14 @@ struct Preview {
   double held = 0;  // see StickyNet
 };
 
+// What was read ahead of questions.
+struct Warmed {
+  int64_t prompt_tokens = 0;
+  int64_t known_tokens = 0;  // of these, that had been read before
+  double seconds = 0;
+  bool is_cancelled = false;  // what was read until then is kept
+};
+
 struct AskSeconds {
   double retrieve = 0;
   double queue = 0;
@@ -154,6 +162,11 @@ class Asker {
   // Retrieves and counts; generates nothing.  Throws AskError, StoreError.
   Plan plan(const AskRequest& request) const { return preview(request).plan; }
   Preview preview(const AskRequest& request) const;
+
+  // Reads the documents of these collections, whole, as every question in mode `long` begins with
+  // them, while nobody asks anything.  Blocks.  Of the events it calls on_prefill and is_cancelled.
+  // Throws AskError if the model cannot hold them: then no two questions begin alike.
+  Warmed warm(const std::vector<store::CollectionId>& collections, const AskEvents& events = {});
 
   // From now on the net of this preview counts as read, as if it had been asked.
   void note_read(const Preview& preview);

@@ -45,18 +45,34 @@ std::vector<TokenId> PromptAssembler::assemble(std::span<const PromptTurn> turns
   return encoder_.encode(messages, thinking);
 }
 
-std::vector<int64_t> PromptAssembler::document_ends(
-    std::span<const TokenId> prompt, std::span<const PromptDocument> documents) const {
-  // No text can yield this token, so the first one begins the first turn.
-  const auto user = std::find(prompt.begin(), prompt.end(), encoder_.tokens().user);
-  const int64_t begin = user - prompt.begin() + 1;
-  std::vector<int64_t> ends;
-  std::vector<TokenId> content;
-  for (const PromptDocument& document : documents) {
-    append_document(document, content);
-    ends.push_back(begin + static_cast<int64_t>(content.size()));
+// No text can yield the token that begins a turn; an answer, which is the model's, can.
+std::vector<PromptAssembler::DocumentSpan> PromptAssembler::document_spans(
+    std::span<const TokenId> prompt, std::span<const PromptTurn> turns) const {
+  const TokenId user = encoder_.tokens().user;
+  std::vector<DocumentSpan> spans;
+  int64_t n_before = 0;  // of that token
+  for (const PromptTurn& turn : turns) {
+    auto begin = prompt.begin();
+    for (int64_t i = 0; i <= n_before; ++i) {
+      begin = std::find(begin, prompt.end(), user);
+      WN_CHECK(begin != prompt.end());
+      ++begin;
+    }
+    int64_t position = begin - prompt.begin();
+    for (const PromptDocument& document : turn.documents) {
+      const int64_t end = position + count_tokens(document);
+      spans.push_back({document.id, position, end});
+      position = end;
+    }
+    n_before += 1 + (turn.answer ? std::ranges::count(*turn.answer, user) : 0);
   }
-  return ends;
+  return spans;
+}
+
+int64_t PromptAssembler::count_tokens(const PromptDocument& document) const {
+  std::vector<TokenId> content;
+  append_document(document, content);
+  return static_cast<int64_t>(content.size());
 }
 
 void PromptAssembler::append_document(const PromptDocument& document,

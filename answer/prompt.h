@@ -70,11 +70,18 @@ class PromptAssembler {
   // All turns but the last are answered.  Throws ModelError as PromptEncoder::encode does.
   std::vector<TokenId> assemble(std::span<const PromptTurn> turns, engine::Thinking thinking) const;
 
-  // Lengths of a prompt at which the first documents of its first turn end.  Behind the last one
-  // something else begins, the question or late passages: another question about the same documents
-  // parts from it there.
-  std::vector<int64_t> document_ends(std::span<const TokenId> prompt,
-                                     std::span<const PromptDocument> documents) const;
+  // Where in the prompt that assemble() made of `turns` their documents stand, fences included; in
+  // order.
+  struct DocumentSpan {
+    store::DocumentId document = 0;
+    int64_t first_token = 0;
+    int64_t end_token = 0;
+  };
+  std::vector<DocumentSpan> document_spans(std::span<const TokenId> prompt,
+                                           std::span<const PromptTurn> turns) const;
+
+  // Of one document, fences included.
+  int64_t count_tokens(const PromptDocument& document) const;
 
   const engine::PromptEncoder& encoder() const { return encoder_; }
 

@@ -1,23 +1,52 @@
-// The background thread of ingestion, and the gate of questions.
+// Jobs in the background, and the gate of questions.
 #include "api/service.h"
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
 
 namespace widenet::api {
+namespace {
 
-IngestWorker::IngestWorker(store::Store& store,
-                           const library::TextModel& model,
-                           library::IngestOptions options)
-    : store_(store), model_(model), options_(std::move(options)) {
-  options_.is_cancelled = [this] { return is_stopping_.load(); };
+constexpr std::chrono::seconds kProgressEvery{1};  // that a job's progress is written down
+
+// Its items are tokens.
+void work_on_warm_job(store::Store& store,
+                      answer::Asker& asker,
+                      store::JobId id,
+                      const std::function<bool()>& is_cancelled) {
+  auto job = store.job(id);
+  if (!job || !job->collection) return;
+  job->state = store::JobState::running;
+  auto last_kept = std::chrono::steady_clock::now();
+  answer::AskEvents events;
+  events.is_cancelled = is_cancelled;
+  events.on_prefill = [&](int64_t done, int64_t total, double) {
+    const auto now = std::chrono::steady_clock::now();
+    if (job->total == total && now - last_kept < kProgressEvery) return;
+    last_kept = now;
+    job->done = done;
+    job->total = total;
+    store.update_job(*job);
+  };
+  const answer::Warmed warmed = asker.warm({*job->collection}, events);
+  if (warmed.is_cancelled) return;
+  job->done = job->total = warmed.prompt_tokens;
+  job->state = store::JobState::done;
+  store.update_job(*job);
+}
+
+}  // namespace
+
+JobWorker::JobWorker(store::Store& store, std::string kind, Work work)
+    : store_(store), work_(std::move(work)) {
   for (const auto& job : store_.unfinished_jobs()) {
-    if (job.kind == "ingest") jobs_.push_back(job.id);
+    if (job.kind == kind) jobs_.push_back(job.id);
   }
   thread_ = std::thread([this] { run(); });
 }
 
-IngestWorker::~IngestWorker() {
+JobWorker::~JobWorker() {
   is_stopping_ = true;
   {
     const std::lock_guard lock(mutex_);
@@ -27,7 +56,7 @@ IngestWorker::~IngestWorker() {
   thread_.join();
 }
 
-void IngestWorker::enqueue(store::JobId job) {
+void JobWorker::enqueue(store::JobId job) {
   {
     const std::lock_guard lock(mutex_);
     jobs_.push_back(job);
@@ -35,12 +64,12 @@ void IngestWorker::enqueue(store::JobId job) {
   changed_.notify_all();
 }
 
-void IngestWorker::wait_until_idle() {
+void JobWorker::wait_until_idle() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return jobs_.empty() && !is_busy_; });
 }
 
-void IngestWorker::run() {
+void JobWorker::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return !jobs_.empty() || is_stopping_; });
@@ -56,10 +85,10 @@ void IngestWorker::run() {
   }
 }
 
-// A failure of the machine (not of a document) fails the job; its documents stay queued.
-void IngestWorker::work_on(store::JobId id) {
+// What fails a job is the machine, or what it asks for; its documents stay as they are.
+void JobWorker::work_on(store::JobId id) {
   try {
-    library::run_ingest_job(store_, model_, id, options_);
+    work_(id, [this] { return is_stopping_.load(); });
     return;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "widenet: job %lld failed: %s\n", static_cast<long long>(id),
@@ -84,9 +113,30 @@ std::shared_ptr<void> Gate::try_enter() {
   return {this, [](Gate* gate) { gate->left_.fetch_add(1); }};
 }
 
+store::DeletionReceipt finish_deletion(const ServiceParts& parts,
+                                       const store::DeletionReceipt& receipt) {
+  if (parts.sweeper != nullptr) {
+    parts.sweeper->sweep();
+  } else {
+    library::sweep_cache_files(parts.store, parts.store.directory() / "cache");
+  }
+  return parts.store.receipt(receipt.id).value_or(receipt);
+}
+
 Service::Service(ServiceParts given) : parts(std::move(given)), questions(parts.n_questions_max) {
   if (parts.text != nullptr) {
-    worker = std::make_unique<IngestWorker>(parts.store, *parts.text, parts.ingest);
+    ingest_worker = std::make_unique<JobWorker>(
+        parts.store, "ingest", [this](store::JobId job, const std::function<bool()>& is_cancelled) {
+          library::IngestOptions options = parts.ingest;
+          options.is_cancelled = is_cancelled;
+          library::run_ingest_job(parts.store, *parts.text, job, options);
+        });
+  }
+  if (parts.asker != nullptr) {
+    warm_worker = std::make_unique<JobWorker>(
+        parts.store, "warm", [this](store::JobId job, const std::function<bool()>& is_cancelled) {
+          work_on_warm_job(parts.store, *parts.asker, job, is_cancelled);
+        });
   }
 }
 

@@ -1,10 +1,11 @@
-// What the routes work with: the documents, the model, and the two things that run in the
-// background, ingestion and the bound on running questions.
+// What the routes work with: the documents, the model, what runs in the background, and the bound
+// on running questions.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,24 +14,27 @@
 
 #include "answer/ask.h"
 #include "engine/engine.h"
+#include "engine/prefix_cache.h"
 #include "engine/scheduler.h"
+#include "library/cache_sweeper.h"
 #include "library/ingest_job.h"
 #include "library/text_model.h"
 #include "store/store.h"
 
 namespace widenet::api {
 
-// Works on ingestion jobs one after the other, on its own thread; those that an earlier process
+// Works on jobs of one kind one after the other, on its own thread; those that an earlier process
 // left unfinished come first.  Thread-safe.
-class IngestWorker {
+class JobWorker {
  public:
-  // Both are used until the worker is destroyed.
-  IngestWorker(store::Store& store,
-               const library::TextModel& model,
-               library::IngestOptions options);
+  // Returns early when cancelled: the job then stays unfinished.  What it throws fails the job.
+  using Work = std::function<void(store::JobId job, const std::function<bool()>& is_cancelled)>;
 
-  // Lets the documents that are being worked on finish; the rest stays queued in the store.
-  ~IngestWorker();
+  // The store outlives the worker.
+  JobWorker(store::Store& store, std::string kind, Work work);
+
+  // Cancels the job that is being worked on; the rest stays queued in the store.
+  ~JobWorker();
 
   void enqueue(store::JobId job);
 
@@ -42,8 +46,7 @@ class IngestWorker {
   void work_on(store::JobId job);
 
   store::Store& store_;
-  const library::TextModel& model_;
-  library::IngestOptions options_;
+  const Work work_;
   std::atomic<bool> is_stopping_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -72,17 +75,25 @@ struct ServiceParts {
   engine::Engine* engine = nullptr;
   engine::Scheduler* scheduler = nullptr;
   answer::Asker* asker = nullptr;
-  engine::EncodingTexts encoding = {};  // of the model
+  engine::PrefixCache* cache = nullptr;      // of the scheduler
+  library::CacheSweeper* sweeper = nullptr;  // of the cache
+  engine::EncodingTexts encoding = {};       // of the model
   library::IngestOptions ingest = {};
   int64_t n_questions_max = 16;  // running or waiting for the model: below the scheduler's bounds
 };
+
+// Of a deletion that the store has carried out: what the model made of the documents is gone, too,
+// unless another process has the cache open and does it within a second.
+store::DeletionReceipt finish_deletion(const ServiceParts& parts,
+                                       const store::DeletionReceipt& receipt);
 
 struct Service {
   explicit Service(ServiceParts given);
 
   ServiceParts parts;
   Gate questions;
-  std::unique_ptr<IngestWorker> worker;  // null without `text`
+  std::unique_ptr<JobWorker> ingest_worker;  // null without `text`
+  std::unique_ptr<JobWorker> warm_worker;    // null without a model
 };
 
 }  // namespace widenet::api

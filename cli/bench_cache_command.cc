@@ -45,13 +45,13 @@ double median(std::vector<double> values) {
 }
 
 // Where documents of so many tokens end.
-std::vector<int64_t> marks_of(const BenchCacheOptions& options) {
-  std::vector<int64_t> marks;
-  if (options.document_tokens == 0) return marks;
+engine::PromptNotes notes_of(const BenchCacheOptions& options) {
+  engine::PromptNotes notes;
+  if (options.document_tokens == 0) return notes;
   for (int64_t n = options.document_tokens; n < options.n_tokens; n += options.document_tokens) {
-    marks.push_back(n);
+    notes.marks.push_back(n);
   }
-  return marks;
+  return notes;
 }
 
 std::string logits_hash(const engine::Session& session) {
@@ -61,8 +61,8 @@ std::string logits_hash(const engine::Session& session) {
 void go(engine::Engine& engine,
         engine::Session& session,
         std::span<const engine::TokenId> tokens,
-        std::span<const int64_t> marks) {
-  session.set_goal(tokens, marks);
+        const engine::PromptNotes& notes) {
+  session.set_goal(tokens, notes);
   engine::Session* const one = &session;
   while (!session.has_arrived()) engine.advance({&one, 1});
 }
@@ -160,7 +160,7 @@ nlohmann::json run_part(const BenchCacheOptions& options, const std::string& par
 nlohmann::json measure(const BenchCacheOptions& options) {
   const auto engine = engine::Engine::load(engine_options(options.model));
   const auto tokens = random_tokens(options.n_tokens, engine->config().vocab_size);
-  const std::vector<int64_t> marks = marks_of(options);
+  const engine::PromptNotes notes = notes_of(options);
   std::vector<double> cold;
   std::vector<double> saving;
   std::string expected;
@@ -172,7 +172,7 @@ nlohmann::json measure(const BenchCacheOptions& options) {
       const auto cache =
           open_cache(*engine, {.disk_bytes = saves ? int64_t{1} << 40 : 0}, options.directory);
       const auto session = engine->make_session(cache, "");
-      (saves ? saving : cold).push_back(seconds_of([&] { go(*engine, *session, tokens, marks); }));
+      (saves ? saving : cold).push_back(seconds_of([&] { go(*engine, *session, tokens, notes); }));
       expected = logits_hash(*session);
       state_bytes = session->state_bytes();
       if (!saves) continue;

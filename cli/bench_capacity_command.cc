@@ -120,7 +120,7 @@ void store_conversation(const Shape& shape,
         knows_next ? static_cast<size_t>(shape.config.hc_mult * shape.config.dim) : 0);
     const auto whole = std::span(tokens).first(static_cast<size_t>(stop));
     const auto n_keys = static_cast<size_t>(stop / engine::kBlockTokens) + 1;
-    disk.save(std::span(keys).first(n_keys), whole, point, /*seconds=*/1.0, trail);
+    disk.save(std::span(keys).first(n_keys), whole, /*sources=*/{}, point, /*seconds=*/1.0, trail);
     disk.drain();
   }
 }

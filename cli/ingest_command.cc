@@ -15,25 +15,8 @@ struct IngestCommandOptions {
   std::vector<std::filesystem::path> paths;
   std::string collection;
   int64_t n_children = 2;
-};
-
-// One line that is written over; nothing where stderr is a file.
-class ProgressBar {
- public:
-  void show(int64_t done, int64_t total, const std::string& name) {
-    if (!is_shown_ || total <= 0) return;
-    constexpr int64_t kWidth = 30;
-    const auto filled = static_cast<size_t>(kWidth * done / total);
-    const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '-');
-    std::fprintf(stderr, "\r\033[K[%s] %s of %s  %.60s", bar.c_str(), grouped(done).c_str(),
-                 grouped(total).c_str(), name.c_str());
-  }
-  void clear() const {
-    if (is_shown_) std::fprintf(stderr, "\r\033[K");
-  }
-
- private:
-  bool is_shown_ = stderr_is_terminal();
+  bool warms = false;
+  CacheOptions cache;
 };
 
 struct Counts {
@@ -105,6 +88,10 @@ void run(const IngestCommandOptions& options) {
   std::printf("%s ready, %s unchanged, %s failed in %.1f s\n",
               counted(summary.done, "document").c_str(), grouped(counts.unchanged).c_str(),
               grouped(summary.failed + counts.refused).c_str(), seconds);
+  if (options.warms) {
+    AnsweringModel answering(*store, options.model, options.cache);
+    warm_collection(answering, *store->collection(collection));
+  }
   if (summary.failed + counts.refused > 0) throw CLI::RuntimeError(1);
 }
 
@@ -118,8 +105,10 @@ void add_ingest_command(CLI::App& app) {
   verb->add_option("--children", options->n_children, "Documents worked on at once")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  verb->add_flag("--warm", options->warms, "Read them ahead of the first question");
   add_data_option(*verb, options->data);
-  verb->add_option("--model", options->model.model, "The model to prepare the documents for");
+  add_model_options(*verb, options->model);
+  add_cache_options(*verb, options->cache);
   verb->callback([options] { run(*options); });
 }
 

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   add_doctor_command(app);
   add_bench_command(app);
   add_cache_command(app);
+  add_cache_warm(*app.get_subcommand("cache"));
   add_cost_command(app);
   add_generate_command(app);
   add_logits_command(app);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "cli/support.h"
+#include "library/cache_sweeper.h"
 
 namespace widenet::cli {
 namespace {
@@ -47,30 +48,41 @@ void print(const store::DeletionReceipt& receipt) {
               counted(receipt.answers, "answer").c_str(),
               counted(static_cast<int64_t>(receipt.originals.size()), "file").c_str());
   for (const auto& original : receipt.originals) std::printf("  sha256 %s\n", original.c_str());
+  if (receipt.cache_files) {
+    std::printf("%s of what the model made of it.\n",
+                counted(*receipt.cache_files, "file").c_str());
+  } else {
+    std::printf("What the model made of it goes from the cache of the process that has it open.\n");
+  }
   std::printf("Receipt %lld.\n", static_cast<long long>(receipt.id));
 }
 
 void print_json(const store::DeletionReceipt& receipt) {
-  const nlohmann::json json = {{"id", receipt.id},
-                               {"what", receipt.what},
-                               {"requested_ms", receipt.requested_ms},
-                               {"finished_ms", receipt.finished_ms},
-                               {"documents", receipt.documents},
-                               {"pages", receipt.pages},
-                               {"chunks", receipt.chunks},
-                               {"vectors", receipt.vectors},
-                               {"answers", receipt.answers},
-                               {"originals", receipt.originals}};
+  const nlohmann::json json = {
+      {"id", receipt.id},
+      {"what", receipt.what},
+      {"requested_ms", receipt.requested_ms},
+      {"finished_ms", receipt.finished_ms},
+      {"documents", receipt.documents},
+      {"pages", receipt.pages},
+      {"chunks", receipt.chunks},
+      {"vectors", receipt.vectors},
+      {"answers", receipt.answers},
+      {"cache_files",
+       receipt.cache_files ? nlohmann::json(*receipt.cache_files) : nlohmann::json(nullptr)},
+      {"originals", receipt.originals}};
   std::printf("%s\n", json.dump(2).c_str());
 }
 
 void run(const RmOptions& options) {
   const auto store = open_store(options.data);
-  const auto receipt = remove(*store, options);
+  auto receipt = remove(*store, options);
   if (!receipt) {
     throw CommandError("cannot delete from \"" + options.collection +
                        "\": it was deleted meanwhile (see widenet ls)");
   }
+  library::sweep_cache_files(*store, store->directory() / "cache");
+  receipt = store->receipt(receipt->id);
   options.json ? print_json(*receipt) : print(*receipt);
 }
 

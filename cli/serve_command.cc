@@ -133,6 +133,8 @@ void serve(const ServeOptions& options) {
     parts.engine = model->engine.get();
     parts.scheduler = model->scheduler.get();
     parts.asker = model->asker.get();
+    parts.cache = model->cache.get();
+    parts.sweeper = model->sweeper.get();
     parts.encoding = engine::read_encoding_texts(engine_options(options.model).model);
   }
   api::Service service(std::move(parts));

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <system_error>
 
 #include "cli/engine_options.h"
@@ -62,13 +63,14 @@ std::shared_ptr<const library::TextModel> find_text_model(const ModelOptions& op
 
 AnsweringModel::AnsweringModel(store::Store& store,
                                const ModelOptions& options,
-                               const CacheOptions& cache) {
+                               const CacheOptions& options_of_cache) {
   const engine::EngineOptions load = engine_options(options);
   text = library::TextModel::load(load.model);
   engine = engine::Engine::load(load);
-  scheduler = std::make_unique<engine::Scheduler>(
-      *engine,
-      engine::SchedulerOptions{.cache = open_cache(*engine, cache, store.directory() / "cache")});
+  cache = open_cache(*engine, options_of_cache, store.directory() / "cache");
+  sweeper = std::make_unique<library::CacheSweeper>(store, *cache);
+  scheduler =
+      std::make_unique<engine::Scheduler>(*engine, engine::SchedulerOptions{.cache = cache});
   asker = std::make_unique<answer::Asker>(
       answer::AskerParts{.store = store,
                          .engine = *engine,
@@ -76,6 +78,34 @@ AnsweringModel::AnsweringModel(store::Store& store,
                          .embedder = text->query_embedder(),
                          .tokenizer_sha256 = text->tokenizer_sha256(),
                          .encoding = engine::read_encoding_texts(load.model)});
+}
+
+void warm_collection(AnsweringModel& model, const store::Collection& collection) {
+  ProgressBar bar;
+  answer::AskEvents events;
+  events.on_prefill = [&](int64_t done, int64_t total, double seconds_left) {
+    char left[32];
+    std::snprintf(left, sizeof left, "tokens read, %.0f s left", seconds_left);
+    bar.show(done, total, left);
+  };
+  const answer::Warmed warmed = model.asker->warm({collection.id}, events);
+  bar.clear();
+  std::printf("%s of \"%s\" read ahead (%s of them known already) in %.1f s\n",
+              counted(warmed.prompt_tokens, "token").c_str(), collection.name.c_str(),
+              grouped(warmed.known_tokens).c_str(), warmed.seconds);
+}
+
+void ProgressBar::show(int64_t done, int64_t total, const std::string& what) {
+  if (!is_shown_ || total <= 0) return;
+  constexpr int64_t kWidth = 30;
+  const auto filled = static_cast<size_t>(kWidth * done / total);
+  const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '-');
+  std::fprintf(stderr, "\r\033[K[%s] %s of %s  %.60s", bar.c_str(), grouped(done).c_str(),
+               grouped(total).c_str(), what.c_str());
+}
+
+void ProgressBar::clear() const {
+  if (is_shown_) std::fprintf(stderr, "\r\033[K");
 }
 
 bool stderr_is_terminal() {

@@ -9,7 +9,9 @@
 #include "answer/ask.h"
 #include "cli/commands.h"
 #include "engine/engine.h"
+#include "engine/prefix_cache.h"
 #include "engine/scheduler.h"
+#include "library/cache_sweeper.h"
 #include "library/text_model.h"
 #include "store/store.h"
 
@@ -35,12 +37,27 @@ struct AnsweringModel {
 
   std::shared_ptr<const library::TextModel> text;
   std::unique_ptr<engine::Engine> engine;
+  std::shared_ptr<engine::PrefixCache> cache;
+  std::unique_ptr<library::CacheSweeper> sweeper;
   std::unique_ptr<engine::Scheduler> scheduler;
   std::unique_ptr<answer::Asker> asker;
 };
 
+// Reads a collection ahead of the first question about it, with a progress bar.
+void warm_collection(AnsweringModel& model, const store::Collection& collection);
+
 // Whether a person is looking at stderr.
 bool stderr_is_terminal();
+
+// One line on stderr that is written over; nothing where that is a file.
+class ProgressBar {
+ public:
+  void show(int64_t done, int64_t total, const std::string& what);
+  void clear() const;
+
+ private:
+  bool is_shown_ = stderr_is_terminal();
+};
 
 // "1 document", "2 documents"; 12,345.
 std::string counted(int64_t n, const std::string& noun);

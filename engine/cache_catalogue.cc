@@ -16,7 +16,7 @@ namespace {
 using Transaction = CacheDatabase::Transaction;
 using Durable = CacheDatabase::Durable;
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 constexpr size_t kTailTokensMax = 128;                // of a point: less than a block
 constexpr int64_t kIdMax = int64_t{1} << 62;          // far from where counting on would overflow
 constexpr double kHalfLifeMs = 6.0 * 60 * 60 * 1000;  // of a file's value to us
@@ -46,6 +46,12 @@ CREATE TABLE files (
 CREATE UNIQUE INDEX files_by_first_key ON files (first_key) WHERE first_key IS NOT NULL;
 CREATE INDEX files_by_point ON files (point_key, point_tail) WHERE point_key IS NOT NULL;
 CREATE INDEX files_by_parent ON files (parent);
+CREATE TABLE sources (          -- what tokens of a file come from
+  source INTEGER NOT NULL,
+  file INTEGER NOT NULL,
+  PRIMARY KEY (source, file)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sources_by_file ON sources (file);
 CREATE TABLE weight_hashes (
   device INTEGER NOT NULL,
   inode INTEGER NOT NULL,
@@ -54,7 +60,7 @@ CREATE TABLE weight_hashes (
   hash BLOB NOT NULL,
   PRIMARY KEY (device, inode)
 ) STRICT, WITHOUT ROWID;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 COMMIT;
 )";
 
@@ -213,6 +219,7 @@ void remove_row(CacheDatabase& database, int64_t id, Gone& gone) {
   gone.ids.push_back(id);
   gone.bytes += row.integer(0);
   row.step();  // to its end: the row goes when the statement is done
+  database.run("DELETE FROM sources WHERE file = ?1", id);
 }
 
 void remove_tree(CacheDatabase& database, int64_t id, Gone& gone) {
@@ -358,7 +365,8 @@ int64_t CacheCatalogue::reserve_id() {
   return ++last_id_;
 }
 
-std::optional<std::vector<int64_t>> CacheCatalogue::add(const CacheFile& file) {
+std::optional<std::vector<int64_t>> CacheCatalogue::add(const CacheFile& file,
+                                                        std::span<const int64_t> sources) {
   WN_CHECK(!file.keys.empty() || file.point);
   WN_CHECK(records_fit_keys(file) && file.bytes > 0 && file.seconds >= 0 && file.n_hits >= 0);
   WN_CHECK(file.first_block >= 0 && (file.parent == 0) == (file.first_block == 0));
@@ -373,6 +381,9 @@ std::optional<std::vector<int64_t>> CacheCatalogue::add(const CacheFile& file) {
   Gone gone;
   replace(database(), find_replaced(database(), file), file, gone);
   insert(database(), file);
+  for (const int64_t source : sources) {
+    database().run("INSERT INTO sources VALUES (?1, ?2)", source, file.id);
+  }
   transaction.commit();
   n_files_ += 1 - std::ssize(gone.ids);
   total_bytes_ += file.bytes - gone.bytes;
@@ -449,6 +460,24 @@ std::vector<int64_t> CacheCatalogue::remove(std::span<const int64_t> ids) {
   transaction.commit();
   n_files_ -= std::ssize(gone.ids);
   total_bytes_ -= gone.bytes;
+  return gone.ids;
+}
+
+std::vector<int64_t> CacheCatalogue::remove_sources(std::span<const int64_t> sources) {
+  const std::lock_guard lock(mutex_);
+  Gone gone;
+  {
+    Transaction transaction(database(), Durable::now);
+    for (const int64_t source : sources) {
+      const auto files =
+          ids_of(database().query("SELECT file FROM sources WHERE source = ?1", source));
+      for (const int64_t id : files) remove_tree(database(), id, gone);
+    }
+    transaction.commit();
+  }
+  n_files_ -= std::ssize(gone.ids);
+  total_bytes_ -= gone.bytes;
+  database().query("PRAGMA wal_checkpoint(TRUNCATE)").step();
   return gone.ids;
 }
 

@@ -89,7 +89,9 @@ class CacheCatalogue {
   // too, those that continue it become its own, and those that continue neither go, with their
   // descendants.  Returns the ids that went.  Nothing happens, and nothing is returned, if the
   // file's parent is not there or does not hold the block before its first.
-  std::optional<std::vector<int64_t>> add(const CacheFile& file);
+  // `sources` are those that some of its tokens come from.
+  std::optional<std::vector<int64_t>> add(const CacheFile& file,
+                                          std::span<const int64_t> sources = {});
 
   std::optional<CacheFile> find(int64_t id);
   std::optional<CacheFile> find_rows(const BlockKey& first_key);
@@ -103,6 +105,10 @@ class CacheCatalogue {
 
   // These and their descendants.  Returns the ids that went; unknown ones are ignored.
   std::vector<int64_t> remove(std::span<const int64_t> ids);
+
+  // Those with tokens of these sources, and their descendants; nothing of them is left in the
+  // database's files.
+  std::vector<int64_t> remove_sources(std::span<const int64_t> sources);
 
   struct Victims {
     std::vector<int64_t> ids;

@@ -369,12 +369,13 @@ void CacheFiles::remember_weight_hash(const WeightFile& file, const Sha256::Dige
 
 Result<CacheFile> CacheFiles::commit(CacheFile file,
                                      std::span<const std::span<const std::byte>> records,
-                                     std::span<const std::byte> point) {
+                                     std::span<const std::byte> point,
+                                     std::span<const int64_t> sources) {
   WN_CHECK(records.size() == file.records.size() && (file.point || point.empty()));
   lay_out(file, records, point);
   std::string reason;
   try {
-    file = store(std::move(file), records, point);
+    file = store(std::move(file), records, point, sources);
     const std::lock_guard lock(mutex_);
     ++statistics_.n_commits;
     return file;
@@ -392,7 +393,8 @@ Result<CacheFile> CacheFiles::commit(CacheFile file,
 // The steps of a commit.  Whatever fails, nothing is left of it.
 CacheFile CacheFiles::store(CacheFile file,
                             std::span<const std::span<const std::byte>> records,
-                            std::span<const std::byte> point) {
+                            std::span<const std::byte> point,
+                            std::span<const int64_t> sources) {
   Reservation reservation(*this, file.parent);
   if (file.parent != 0 && !catalogue_.find(file.parent)) throw ParentGone();
   const int64_t size = find_size(file).value();
@@ -415,7 +417,7 @@ CacheFile CacheFiles::store(CacheFile file,
     disk_.sync_directory(files_);
 
     const std::lock_guard lock(mutex_);
-    const auto replaced = catalogue_.add(file);
+    const auto replaced = catalogue_.add(file, sources);
     if (!replaced) throw ParentGone();
     retire(*replaced);
     return file;
@@ -493,6 +495,21 @@ bool CacheFiles::remove(int64_t id) {
     for (const int64_t refused : std::vector(undeleted_.begin(), undeleted_.end())) unlink(refused);
     disk_.sync_directory(files_);
     return undeleted_.empty();
+  });
+}
+
+// Those that others have replaced, and that are kept for who has pinned them, go as well: nobody
+// knows any more what is in them.
+CacheFiles::Removed CacheFiles::remove_sources(std::span<const int64_t> sources) {
+  return ask([&] {
+    const std::lock_guard lock(mutex_);
+    const std::vector<int64_t> ids = catalogue_.remove_sources(sources);
+    for (const int64_t gone : ids) unlink(gone);
+    for (const auto& [gone, bytes] : replaced_) unlink(gone);
+    replaced_.clear();
+    for (const int64_t refused : std::vector(undeleted_.begin(), undeleted_.end())) unlink(refused);
+    disk_.sync_directory(files_);
+    return Removed{.n_files = std::ssize(ids), .is_complete = undeleted_.empty()};
   });
 }
 

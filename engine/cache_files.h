@@ -81,11 +81,14 @@ class CacheFiles {
   // records' n_blocks, the point's key, tail, n_tokens and has_logits, seconds, n_hits and
   // last_used_ms; the rest is filled in.
   //
+  // `sources` are those that some of its tokens come from: see remove_sources().
+  //
   // Returns the file as it is now known, or why nothing has changed (though some may have been
   // evicted): no room, the parent is gone, the disk is full or failing.
   Result<CacheFile> commit(CacheFile file,
                            std::span<const std::span<const std::byte>> records,
-                           std::span<const std::byte> point);
+                           std::span<const std::byte> point,
+                           std::span<const int64_t> sources = {});
 
   // Reads records [first, first + targets.size()), or the point, into the caller's memory; a target
   // of another size than what it takes is a miss.  Several threads may read one file at once.
@@ -102,6 +105,14 @@ class CacheFiles {
   // The file and its descendants, from the disk too.  True when nothing of them is left that could
   // come back; false: the disk refused, ask again.
   [[nodiscard]] bool remove(int64_t id);
+
+  struct Removed {
+    int64_t n_files = 0;
+    bool is_complete = false;  // false: the disk refused, ask again
+  };
+  // The files with tokens of these sources, and their descendants, from the disk too, and from what
+  // the catalogue has written aside.
+  Removed remove_sources(std::span<const int64_t> sources);
 
   struct Verified {
     int64_t n_files = 0;
@@ -139,7 +150,8 @@ class CacheFiles {
 
   CacheFile store(CacheFile file,
                   std::span<const std::span<const std::byte>> records,
-                  std::span<const std::byte> point);
+                  std::span<const std::byte> point,
+                  std::span<const int64_t> sources);
   bool finish_read(int64_t id, bool is_whole, bool may_be_damaged);
   std::vector<int64_t> remove_everywhere(int64_t id);
 

@@ -240,6 +240,7 @@ SavedTrail DiskPrefixes::trail_of(const Place& place) {
 
 void DiskPrefixes::save(std::span<const BlockKey> keys,
                         std::span<const TokenId> tokens,
+                        std::span<const Source> sources,
                         const ResumePoint& point,
                         double seconds,
                         SavedTrail& trail) {
@@ -278,12 +279,36 @@ void DiskPrefixes::save(std::span<const BlockKey> keys,
   job.point.tail.assign(tokens.begin() + n_blocks * kBlockTokens, tokens.end());
   job.point.n_tokens = n_tokens;
   job.point.has_logits = !point.logits.empty();
+  job.sources.assign(sources.begin(), sources.end());
   trail.n_queued = n_blocks;
   trail.point_from = n_tokens;
   const std::scoped_lock lock(mutex_);
+  if (has_forgotten(sources, n_tokens)) return;
   queued_bytes_ += job.bytes();
   queue_.push_back(std::move(job));
   changed_.notify_all();
+}
+
+bool DiskPrefixes::has_forgotten(std::span<const Source> sources, int64_t n_tokens) const {
+  return !forgotten_.empty() && std::ranges::any_of(sources, [&](const Source& source) {
+    return source.first_token < n_tokens && forgotten_.contains(source.id);
+  });
+}
+
+CacheFiles::Removed DiskPrefixes::forget(std::span<const int64_t> sources) {
+  std::unique_lock lock(mutex_);
+  forgotten_.insert(sources.begin(), sources.end());
+  std::erase_if(queue_, [&](const Job& job) {
+    if (!has_forgotten(job.sources, job.point.n_tokens)) return false;
+    job.progress->has_failed = true;
+    queued_bytes_ -= job.bytes();
+    ++statistics_.n_skipped;
+    return true;
+  });
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return !is_saving_; });
+  lock.unlock();
+  return files_->remove_sources(sources);
 }
 
 void DiskPrefixes::drain() {
@@ -305,6 +330,7 @@ void DiskPrefixes::work() {
     Job job = std::move(queue_.front());
     queue_.pop_front();
     const int64_t bytes = job.bytes();
+    is_saving_ = true;
     lock.unlock();
     std::string trouble;
     const bool is_saved = commit(job, trouble);
@@ -313,6 +339,7 @@ void DiskPrefixes::work() {
     lock.lock();
     ++(is_saved ? statistics_.n_saved : statistics_.n_skipped);
     queued_bytes_ -= bytes;
+    is_saving_ = false;
     changed_.notify_all();
   }
 }
@@ -384,7 +411,11 @@ bool DiskPrefixes::commit(Job& job, std::string& trouble) {
                    static_cast<double>(job.keys.size() + 1);
     const auto point =
         is_last ? std::span<const uint8_t>(job.point_bytes) : std::span<const uint8_t>();
-    const auto saved = files_->commit(std::move(file), payloads, std::as_bytes(point));
+    const int64_t first_token = file.first_block * kBlockTokens;
+    const int64_t end_token =
+        is_last ? job.point.n_tokens : first_token + static_cast<int64_t>(n_keys) * kBlockTokens;
+    const auto sources = sources_within(job.sources, first_token, end_token);
+    const auto saved = files_->commit(std::move(file), payloads, std::as_bytes(point), sources);
     if (!saved) {
       progress.has_failed = true;
       if (progress.file == 0 || files_->find(progress.file)) trouble = saved.error();

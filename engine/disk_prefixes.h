@@ -14,11 +14,13 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
 #include "engine/block_keys.h"
 #include "engine/cache_files.h"
+#include "engine/prompt_notes.h"
 #include "engine/resume_point.h"
 
 namespace widenet::engine {
@@ -93,9 +95,14 @@ class DiskPrefixes {
   // this point is skipped, and its rows come with the next.
   void save(std::span<const BlockKey> keys,
             std::span<const TokenId> tokens,
+            std::span<const Source> sources,
             const ResumePoint& point,
             double seconds,
             SavedTrail& trail);
+
+  // Removes what was made of these sources' tokens, and what goes on from there; what is queued of
+  // it is not saved, nor anything later.
+  CacheFiles::Removed forget(std::span<const int64_t> sources);
 
   // Waits until all that was queued is saved.
   void drain();
@@ -112,6 +119,7 @@ class DiskPrefixes {
     std::vector<int64_t> record_blocks;
     CacheFile::Point point;
     std::vector<uint8_t> point_bytes;
+    std::vector<Source> sources;
     double seconds = 0.0;
 
     int64_t bytes() const;
@@ -124,6 +132,7 @@ class DiskPrefixes {
                OnTrouble on_trouble);
 
   void work();
+  bool has_forgotten(std::span<const Source> sources, int64_t n_tokens) const;
   bool commit(Job& job, std::string& trouble);
   void skip_known(Job& job);
 
@@ -137,7 +146,9 @@ class DiskPrefixes {
   std::condition_variable changed_;
   std::deque<Job> queue_;     // guarded by mutex_, as what follows
   int64_t queued_bytes_ = 0;  // of those and of the one being saved
+  bool is_saving_ = false;
   bool is_stopping_ = false;
+  std::unordered_set<int64_t> forgotten_;  // sources
   SaveStatistics statistics_;
   std::thread thread_;
 };

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/prompt_notes.h"
 #include "engine/tokenizer.h"
 
 namespace widenet::kernels {
@@ -137,10 +138,9 @@ class Session {
 
   // The timeline is to become exactly `tokens` (at least one, at most n_tokens_max()).  Goes on
   // from the longest part that is known: the timeline itself when `tokens` extends it, or a moment
-  // in the cache.  `marks` are lengths, ascending, where other timelines may part from this one:
-  // documents end there, and behind the last one the question begins.  A goal may be left before it
-  // is reached.  Throws EngineError on a token outside the vocabulary or a timeline too long.
-  virtual Reuse set_goal(std::span<const TokenId> tokens, std::span<const int64_t> marks) = 0;
+  // in the cache.  A goal may be left before it is reached.  Throws EngineError on a token outside
+  // the vocabulary or a timeline too long.
+  virtual Reuse set_goal(std::span<const TokenId> tokens, const PromptNotes& notes) = 0;
   Reuse set_goal(std::span<const TokenId> tokens) { return set_goal(tokens, {}); }
   virtual bool has_arrived() const = 0;
   virtual std::span<const TokenId> goal() const = 0;

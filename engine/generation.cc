@@ -32,7 +32,7 @@ Generation::Generation(const Engine& engine,
 }
 
 void Generation::resume() {
-  const Reuse reuse = session_->set_goal(request_.prompt, request_.marks);
+  const Reuse reuse = session_->set_goal(request_.prompt, request_.notes);
   completion_.usage.cached_tokens = reuse.n_tokens;
   completion_.usage.disk_tokens = reuse.from_disk;
   report_prefill();

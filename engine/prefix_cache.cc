@@ -28,7 +28,7 @@ PrefixCache::PrefixCache(const KvLayouts& layouts,
       disk_(std::move(disk)) {}
 
 PrefixCache::Trail PrefixCache::begin(std::string_view scope) const {
-  return {.keys = {root_key(identity_, scope)}, .saved = {}};
+  return {.keys = {root_key(identity_, scope)}, .saved = {}, .sources = {}};
 }
 
 std::optional<PrefixCache::Found> PrefixCache::find(Trail& trail,
@@ -71,7 +71,7 @@ std::optional<PrefixCache::Found> PrefixCache::find(Trail& trail,
   return found;
 }
 
-int64_t PrefixCache::n_known(std::span<const TokenId> tokens, std::string_view scope) const {
+Reuse PrefixCache::known(std::span<const TokenId> tokens, std::string_view scope) const {
   Trail trail = begin(scope);
   extend_keys(tokens, trail.keys);
   int64_t n = 0;
@@ -79,8 +79,10 @@ int64_t PrefixCache::n_known(std::span<const TokenId> tokens, std::string_view s
     const std::scoped_lock lock(mutex_);
     if (const Kept* kept = find_kept(trail, tokens, 0)) n = kept->point->state.n_tokens;
   }
-  if (disk_ == nullptr) return n;
-  return std::max(n, disk_->find(trail.keys, tokens, n).n_tokens());
+  if (disk_ == nullptr) return {.n_tokens = n};
+  const int64_t n_on_disk = disk_->find(trail.keys, tokens, n).n_tokens();
+  if (n_on_disk <= n) return {.n_tokens = n};
+  return {.n_tokens = n_on_disk, .from_disk = n_on_disk - n};
 }
 
 // From the last block back: the first that has a point at all has the longest.
@@ -116,10 +118,11 @@ void PrefixCache::keep(Trail& trail,
   const bool is_worth_it =
       n_tokens >= kSavedMin && (!is_in_passing || n_tokens - trail.saved.point_from >= kSavedMin);
   if (disk_ == nullptr || kept == nullptr || !is_worth_it) return;
-  disk_->save(trail.keys, tokens, *kept, seconds, trail.saved);
+  const auto sources = trail.sources ? std::span(*trail.sources) : std::span<const Source>();
+  disk_->save(trail.keys, tokens, sources, *kept, seconds, trail.saved);
 }
 
-// Nothing if such a point was there already.
+// Nothing if such a point was there already, or is to be forgotten.
 std::shared_ptr<const ResumePoint> PrefixCache::keep_in_memory(const Trail& trail,
                                                                std::span<const TokenId> tokens,
                                                                ResumePoint point,
@@ -128,6 +131,7 @@ std::shared_ptr<const ResumePoint> PrefixCache::keep_in_memory(const Trail& trai
   const int64_t block = n_blocks(tokens);
   const auto tail = tokens.subspan(static_cast<size_t>(block * kBlockTokens));
   const std::scoped_lock lock(mutex_);
+  if (is_forgotten(trail.sources.get(), point.state.n_tokens)) return nullptr;
   std::vector<Kept>& here = kept_[trail.keys[static_cast<size_t>(block)]];
   auto kept = std::find_if(here.begin(), here.end(),
                            [&](const Kept& k) { return std::ranges::equal(k.tail, tail); });
@@ -142,6 +146,7 @@ std::shared_ptr<const ResumePoint> PrefixCache::keep_in_memory(const Trail& trai
   }
   const auto shared = std::make_shared<const ResumePoint>(std::move(point));
   kept->point = shared;
+  kept->sources = trail.sources;
   kept->last_used = Clock::now();
   kept->bytes = own_bytes(*shared);
   statistics_.ram_bytes += kept->bytes;
@@ -199,13 +204,46 @@ void PrefixCache::evict() {
       }
     }
     std::vector<Kept>& here = worst_key->second;
-    count_pages(*here[worst].point, -1);
-    statistics_.ram_bytes -= here[worst].bytes;
+    drop(here[worst]);
     here.erase(here.begin() + static_cast<std::ptrdiff_t>(worst));
     if (here.empty()) kept_.erase(worst_key);
-    --statistics_.n_points;
     ++statistics_.n_evicted;
   }
+}
+
+// Its bytes no longer count; the caller erases it.
+void PrefixCache::drop(const Kept& kept) {
+  count_pages(*kept.point, -1);
+  statistics_.ram_bytes -= kept.bytes;
+  --statistics_.n_points;
+}
+
+bool PrefixCache::is_forgotten(const std::vector<Source>* sources, int64_t n_tokens) const {
+  return sources != nullptr && !forgotten_.empty() &&
+         std::ranges::any_of(*sources, [&](const Source& source) {
+           return source.first_token < n_tokens && forgotten_.contains(source.id);
+         });
+}
+
+PrefixCache::Forgotten PrefixCache::forget(std::span<const int64_t> sources) {
+  Forgotten result;
+  {
+    const std::scoped_lock lock(mutex_);
+    forgotten_.insert(sources.begin(), sources.end());
+    for (auto it = kept_.begin(); it != kept_.end();) {
+      result.n_points += std::erase_if(it->second, [&](const Kept& kept) {
+        if (!is_forgotten(kept.sources.get(), kept.point->state.n_tokens)) return false;
+        drop(kept);
+        return true;
+      });
+      it = it->second.empty() ? kept_.erase(it) : std::next(it);
+    }
+  }
+  if (disk_ == nullptr) return result;
+  const auto removed = disk_->forget(sources);
+  result.n_files = removed.n_files;
+  result.is_complete = removed.is_complete;
+  return result;
 }
 
 PrefixCacheStatistics PrefixCache::statistics() const {

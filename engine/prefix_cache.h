@@ -14,12 +14,15 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/block_keys.h"
 #include "engine/cache_files.h"
 #include "engine/disk_prefixes.h"
+#include "engine/engine.h"
 #include "engine/kv_state.h"
+#include "engine/prompt_notes.h"
 #include "engine/resume_point.h"
 
 namespace widenet::engine {
@@ -64,6 +67,7 @@ class PrefixCache {
   struct Trail {
     std::vector<BlockKey> keys;  // see extend_keys(); keys[0] is the root of its scope
     SavedTrail saved;
+    std::shared_ptr<const std::vector<Source>> sources;  // of the tokens; null: none are known
   };
   // Timelines of another scope never meet this one.
   Trail begin(std::string_view scope) const;
@@ -84,8 +88,17 @@ class PrefixCache {
             double seconds,
             bool is_in_passing);
 
-  // The length of the point that find() would give; 0 for none.
-  int64_t n_known(std::span<const TokenId> tokens, std::string_view scope) const;
+  // Of what length the point is that find() would give, and how much of it would come from disk.
+  Reuse known(std::span<const TokenId> tokens, std::string_view scope) const;
+
+  // Forgets all that was made of these sources' tokens and of what followed them, in memory and on
+  // disk, and does not learn it again from those that are at it still.
+  struct Forgotten {
+    int64_t n_points = 0;     // in memory
+    int64_t n_files = 0;      // on disk
+    bool is_complete = true;  // false: the disk refused, ask again
+  };
+  Forgotten forget(std::span<const int64_t> sources);
 
   PrefixCacheStatistics statistics() const;
 
@@ -98,7 +111,8 @@ class PrefixCache {
   struct Kept {
     std::shared_ptr<const ResumePoint> point = nullptr;
     std::vector<TokenId> tail;  // its tokens after its last whole block
-    double seconds = 0.0;       // that it spares
+    std::shared_ptr<const std::vector<Source>> sources = nullptr;
+    double seconds = 0.0;  // that it spares
     mutable int64_t n_hits = 0;
     mutable Clock::time_point last_used = {};
     int64_t bytes = 0;  // without shared rows
@@ -112,7 +126,9 @@ class PrefixCache {
   void know_pages(const Trail& trail, const RowPages& rows);
   void count_pages(const ResumePoint& point, int64_t sign);
   void evict();
+  void drop(const Kept& kept);
   double value(const Kept& kept) const;
+  bool is_forgotten(const std::vector<Source>* sources, int64_t n_tokens) const;
 
   const KvLayouts& layouts_;
   const std::string identity_;
@@ -123,7 +139,8 @@ class PrefixCache {
   std::unordered_map<BlockKey, std::vector<Kept>, BlockKeyHash> kept_;  // by last whole block
   std::unordered_map<const RowPages::Page*, int64_t> page_uses_;
   std::unordered_map<BlockKey, std::weak_ptr<RowPages::Page>, BlockKeyHash> pages_;  // whole ones
-  size_t n_pages_checked_ = 0;  // of these, when last those gone were removed
+  size_t n_pages_checked_ = 0;             // of these, when last those gone were removed
+  std::unordered_set<int64_t> forgotten_;  // sources
   PrefixCacheStatistics statistics_;
 };
 

@@ -72,8 +72,8 @@ class Scheduler::Impl {
     return static_cast<int64_t>(queue_.size()) + n_running_;
   }
 
-  int64_t n_known(std::span<const TokenId> prompt, std::string_view scope) const {
-    return cache_->n_known(prompt, scope);
+  Reuse known(std::span<const TokenId> prompt, std::string_view scope) const {
+    return cache_->known(prompt, scope);
   }
 
  private:
@@ -199,15 +199,24 @@ class Scheduler::Impl {
     }
   }
 
-  // Prompts take turns.
+  // Prompts take turns; those that nobody waits for when there is no other.
   Running* next_prompt() {
     Running* chosen = nullptr;
     for (Running& running : running_) {
       if (!is_reading(running) || running.leader != nullptr) continue;
-      if (chosen == nullptr || running.last_chunk < chosen->last_chunk) chosen = &running;
+      const auto turn = [&](const Running& r) { return std::pair(!is_urgent(r), r.last_chunk); };
+      if (chosen == nullptr || turn(running) < turn(*chosen)) chosen = &running;
     }
     if (chosen != nullptr) chosen->last_chunk = ++n_chunks_;
     return chosen;
+  }
+
+  bool is_urgent(const Running& running) const {
+    const auto waits = [&](const Running& other) {
+      const bool is_for = &other == &running || other.leader == &running;
+      return is_for && !other.job->request.is_background;
+    };
+    return std::ranges::any_of(running_, waits);
   }
 
   static bool is_reading(const Running& running) {
@@ -300,8 +309,8 @@ int64_t Scheduler::n_pending() const {
   return impl_->n_pending();
 }
 
-int64_t Scheduler::n_known(std::span<const TokenId> prompt, std::string_view scope) const {
-  return impl_->n_known(prompt, scope);
+Reuse Scheduler::known(std::span<const TokenId> prompt, std::string_view scope) const {
+  return impl_->known(prompt, scope);
 }
 
 }  // namespace widenet::engine

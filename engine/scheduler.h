@@ -10,12 +10,13 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/engine.h"
+#include "engine/prompt_notes.h"
 #include "engine/sampler.h"
 #include "engine/tokenizer.h"
 
 namespace widenet::engine {
 
-class Engine;
 class PrefixCache;
 
 // The queue is full: the caller should say "busy, try again" rather than wait.
@@ -30,11 +31,13 @@ struct GenerationRequest {
   int64_t max_tokens = 512;
   std::vector<std::string> stop;
 
-  // Lengths of the prompt, ascending, where documents end (see Session::set_goal()).
-  std::vector<int64_t> marks = {};
+  PromptNotes notes = {};
 
   // Who may know what the prompt says: requests share what they read within a scope alone.
   std::string scope = {};
+
+  // Nobody waits for it: its prompt is read while there is no other to read.
+  bool is_background = false;
 
   // Whether tokens may be guessed ahead with the model's draft head, if it has one.  They are
   // checked before they count: the answer is the same, token for token, and comes sooner.
@@ -106,8 +109,8 @@ class Scheduler {
   // Requests waiting or running now.
   int64_t n_pending() const;
 
-  // How many tokens of a prompt need not be computed, as things are.
-  int64_t n_known(std::span<const TokenId> prompt, std::string_view scope) const;
+  // Which tokens of a prompt need not be computed, as things are.
+  Reuse known(std::span<const TokenId> prompt, std::string_view scope) const;
 
  private:
   class Impl;

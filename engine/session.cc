@@ -30,9 +30,10 @@ ModelSession::ModelSession(const ModelConfig& config,
       trail_(cache_->begin(scope)),
       state_(make_kv_state(config, model.layouts())) {}
 
-Reuse ModelSession::set_goal(std::span<const TokenId> tokens, std::span<const int64_t> marks) {
+Reuse ModelSession::set_goal(std::span<const TokenId> tokens, const PromptNotes& notes) {
   if (tokens.empty()) throw EngineError("cannot run the model: the prompt has no tokens");
   check(tokens, 0);
+  trail_.sources = std::make_shared<const std::vector<Source>>(notes.sources);
   const Reuse reuse = resume(tokens);
   is_extension_ = false;
   is_prefill_ = static_cast<int64_t>(tokens.size()) - state_.n_tokens >= kPrefillTokens;
@@ -42,7 +43,7 @@ Reuse ModelSession::set_goal(std::span<const TokenId> tokens, std::span<const in
     remember(/*is_in_passing=*/true);  // an answer ends here, and a follow-up begins
   }
   goal_.assign(tokens.begin(), tokens.end());
-  if (is_prefill_) plan_stops(marks);
+  if (is_prefill_) plan_stops(notes.marks);
   return reuse;
 }
 

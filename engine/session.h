@@ -22,7 +22,7 @@ class ModelSession final : public Session {
 
   using Session::set_goal;
   using Session::sync;
-  Reuse set_goal(std::span<const TokenId> tokens, std::span<const int64_t> marks) override;
+  Reuse set_goal(std::span<const TokenId> tokens, const PromptNotes& notes) override;
   bool has_arrived() const override { return state_.n_tokens == goal_tokens(); }
   void extend(std::span<const TokenId> tokens) override;
   void keep_extension(int64_t n_tokens) override;

@@ -46,8 +46,7 @@ class Runner {
         haystack_(engine.tokenizer(), texts) {
     for (const HaystackText& text : texts) {
       const answer::PromptDocument empty{.id = 1'000'000, .title = text.title, .passages = {}};
-      const std::vector<int64_t> end = assembler_.document_ends({}, {&empty, 1});
-      fence_tokens_ = std::max(fence_tokens_, end.front() - 1);  // behind the turn's beginning
+      fence_tokens_ = std::max(fence_tokens_, assembler_.count_tokens(empty));
     }
   }
 

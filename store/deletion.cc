@@ -75,6 +75,7 @@ bool delete_next_document(Database& db, int64_t deletion, bool whole_collection)
       "INSERT OR IGNORE INTO deleted_originals (deletion_id, sha256) "
       "SELECT ?1, sha256 FROM documents WHERE id = ?2",
       deletion, *id);
+  db.run("INSERT OR IGNORE INTO deleted_documents VALUES (?1, ?2)", deletion, *id);
   count(db, deletion, "documents", db.run("DELETE FROM documents WHERE id = ?1", *id));
   return true;
 }
@@ -102,8 +103,8 @@ std::vector<std::string> originals_of(Database& db, int64_t deletion, bool unlin
 
 std::optional<DeletionReceipt> find_receipt(Database& db, int64_t deletion) {
   auto row = db.query(
-      "SELECT what, requested_ms, finished_ms, documents, pages, chunks, vectors, answers "
-      "FROM deletions WHERE id = ?1",
+      "SELECT what, requested_ms, finished_ms, documents, pages, chunks, vectors, answers, "
+      "cache_files FROM deletions WHERE id = ?1",
       deletion);
   if (!row.step()) return std::nullopt;
   return DeletionReceipt{.id = deletion,
@@ -115,6 +116,7 @@ std::optional<DeletionReceipt> find_receipt(Database& db, int64_t deletion) {
                          .chunks = row.integer(5),
                          .vectors = row.integer(6),
                          .answers = row.integer(7),
+                         .cache_files = row.optional_integer(8),
                          .originals = originals_of(db, deletion, true)};
 }
 
@@ -222,6 +224,11 @@ std::optional<DeletionReceipt> Store::delete_collection(CollectionId id) {
   return impl_->finish_deletion(deletion);
 }
 
+std::optional<DeletionReceipt> Store::receipt(int64_t deletion) const {
+  auto db = impl_->read();
+  return find_receipt(*db, deletion);
+}
+
 std::vector<DeletionReceipt> Store::receipts() const {
   auto db = impl_->read();
   std::vector<int64_t> ids;
@@ -232,6 +239,28 @@ std::vector<DeletionReceipt> Store::receipts() const {
   std::vector<DeletionReceipt> result;
   for (const int64_t id : ids) result.push_back(*find_receipt(*db, id));
   return result;
+}
+
+std::vector<CachedDeletion> Store::cached_deletions() const {
+  auto db = impl_->read();
+  auto rows = db->query(
+      "SELECT d.id, e.document_id FROM deletions d JOIN deleted_documents e ON e.deletion_id = "
+      "d.id "
+      "WHERE d.finished_ms IS NOT NULL ORDER BY d.id");
+  std::vector<CachedDeletion> result;
+  while (rows.step()) {
+    if (result.empty() || result.back().id != rows.integer(0)) result.push_back({rows.integer(0)});
+    result.back().documents.push_back(rows.integer(1));
+  }
+  return result;
+}
+
+void Store::finish_cached_deletion(int64_t deletion, int64_t n_files) {
+  auto db = impl_->write();
+  db->run("UPDATE deletions SET cache_files = ?2 WHERE id = ?1 AND cache_files IS NULL", deletion,
+          n_files);
+  db->run("DELETE FROM deleted_documents WHERE deletion_id = ?1", deletion);
+  db.commit();
 }
 
 bool Store::delete_file(FileId id) {

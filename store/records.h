@@ -210,7 +210,14 @@ struct DeletionReceipt {
   int64_t chunks = 0;  // each with its search row
   int64_t vectors = 0;
   int64_t answers = 0;
+  std::optional<int64_t> cache_files{};  // of the prefix cache; none: not removed yet
   std::vector<std::string> originals{};  // SHA-256 of the original bytes that were unlinked
+};
+
+// A deletion that is finished but for what a prefix cache knows of these documents.
+struct CachedDeletion {
+  int64_t id = 0;
+  std::vector<DocumentId> documents{};
 };
 
 }  // namespace widenet::store

@@ -185,7 +185,17 @@ CREATE TABLE evaluation_items (
 );
 )";
 
-constexpr std::array kVersions = {kVersion1};
+constexpr const char* kVersion2 = R"(
+ALTER TABLE deletions ADD COLUMN cache_files INTEGER;  -- of the prefix cache; NULL: they are there
+UPDATE deletions SET cache_files = 0;
+CREATE TABLE deleted_documents (          -- of which a prefix cache may know something
+  deletion_id INTEGER NOT NULL REFERENCES deletions (id),
+  document_id INTEGER NOT NULL,
+  PRIMARY KEY (deletion_id, document_id)
+) WITHOUT ROWID;
+)";
+
+constexpr std::array kVersions = {kVersion1, kVersion2};
 
 }  // namespace
 

@@ -137,7 +137,12 @@ class Store {
   // versions of its key and all children.  Nothing: there is no such thing.
   std::optional<DeletionReceipt> delete_document(DocumentId id);
   std::optional<DeletionReceipt> delete_collection(CollectionId id);
+  std::optional<DeletionReceipt> receipt(int64_t deletion) const;
   std::vector<DeletionReceipt> receipts() const;
+  // What the model made of a document is not in the store: whoever has the prefix cache open
+  // removes it from there, and says so.
+  std::vector<CachedDeletion> cached_deletions() const;
+  void finish_cached_deletion(int64_t deletion, int64_t n_files);
 
   // --- jobs
   JobId create_job(const Job& job);  // id and times are ignored

@@ -103,7 +103,7 @@ Response remove(const Request& request, Service& service) {
     for (const auto& document : all_documents(store, collection.id)) {
       if (document.file != file.id || document.parent) continue;
       if (const auto receipt = store.delete_document(document.id)) {
-        receipts.push_back(to_json(*receipt));
+        receipts.push_back(to_json(finish_deletion(service.parts, *receipt)));
       }
     }
   }

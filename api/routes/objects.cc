@@ -195,6 +195,7 @@ Json to_json(const store::DeletionReceipt& receipt) {
           {"chunks", receipt.chunks},
           {"vectors", receipt.vectors},
           {"answers", receipt.answers},
+          {"cache_files", receipt.cache_files ? Json(*receipt.cache_files) : Json(nullptr)},
           {"originals", receipt.originals}};
 }
 

@@ -61,13 +61,17 @@ store::ConversationId read_conversation(Service& service,
   return *number;
 }
 
-std::shared_ptr<void> enter(Service& service) {
+void need_model(const Service& service) {
   if (service.parts.asker == nullptr) {
     throw HttpError({.status = 503,
                      .message = "no model is loaded, so nothing can be answered (start the server "
                                 "with --model DIR); documents can be stored and searched",
                      .code = "no_model"});
   }
+}
+
+std::shared_ptr<void> enter(Service& service) {
+  need_model(service);
   auto place = service.questions.try_enter();
   if (!place) {
     throw HttpError({.status = 503,

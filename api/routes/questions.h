@@ -23,6 +23,9 @@ store::ConversationId read_conversation(Service& service,
                                         const std::string& question,
                                         const std::vector<store::CollectionId>& collections);
 
+// Throws HttpError 503 if there is no model.
+void need_model(const Service& service);
+
 // A place among the running questions, held until the pointer goes.  Throws HttpError 503 if there
 // is no model, or with Retry-After if all places are taken.
 std::shared_ptr<void> enter(Service& service);

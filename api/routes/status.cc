@@ -1,4 +1,4 @@
-// /v1/models, /v1/jobs and /healthz: what runs here, and how far it is.
+// /v1/models, /v1/jobs, /healthz and /metrics: what runs here, and how far it is.
 #include "api/routes/objects.h"
 #include "api/routes/routes.h"
 
@@ -56,6 +56,62 @@ Response health(const Request&, Service& service) {
         service.parts.scheduler ? service.parts.scheduler->n_pending() : int64_t{0}}});
 }
 
+// Lines of Prometheus' text format.
+class Metrics {
+ public:
+  void gauge(const std::string& name, int64_t value, const char* help) {
+    add(name, "gauge", value, help);
+  }
+  void counter(const std::string& name, int64_t value, const char* help) {
+    add(name + "_total", "counter", value, help);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  void add(const std::string& name, const char* type, int64_t value, const char* help) {
+    text_ += "# HELP widenet_" + name + " " + help + "\n# TYPE widenet_" + name + " " + type +
+             "\nwidenet_" + name + " " + std::to_string(value) + "\n";
+  }
+
+  std::string text_;
+};
+
+void add_cache(const engine::PrefixCacheStatistics& cache, Metrics& metrics) {
+  metrics.counter("cache_lookups", cache.n_lookups, "Prompts looked up in the prefix cache.");
+  metrics.counter("cache_hits", cache.n_hits, "Of these, prompts of which something was known.");
+  metrics.counter("cache_tokens_wanted", cache.tokens_wanted, "Tokens of these prompts.");
+  metrics.counter("cache_tokens_found", cache.tokens_found, "Of these, known and not read again.");
+  metrics.counter("cache_tokens_from_disk", cache.tokens_from_disk, "Of these, from disk.");
+  metrics.gauge("cache_memory_bytes", cache.ram_bytes, "Memory that the prefix cache takes.");
+  metrics.gauge("cache_memory_points", cache.n_points, "Places in memory to go on from.");
+  metrics.counter("cache_memory_evictions", cache.n_evicted, "Of these, given up for others.");
+  metrics.gauge("cache_disk_bytes", cache.disk.bytes, "Disk that the prefix cache takes.");
+  metrics.gauge("cache_disk_bytes_max", cache.disk.bytes_max, "Disk that it may take.");
+  metrics.gauge("cache_disk_files", cache.disk.n_files, "Its files.");
+  metrics.counter("cache_disk_evictions", cache.disk.n_evictions, "Files given up for others.");
+  metrics.counter("cache_disk_reads", cache.disk.n_reads, "Reads that gave what was asked for.");
+  metrics.counter("cache_disk_reads_gone", cache.disk.n_reads_gone, "Reads of evicted files.");
+  metrics.counter("cache_disk_reads_damaged", cache.disk.n_reads_damaged,
+                  "Reads of damaged files, which were removed.");
+  metrics.counter("cache_disk_saves", cache.saves.n_saved, "Places saved to go on from.");
+  metrics.counter("cache_disk_saves_skipped", cache.saves.n_skipped,
+                  "Places that were not saved: the queue or the disk was full, or failed.");
+  metrics.counter("cache_disk_bytes_written", cache.saves.bytes_written, "Bytes of files saved.");
+}
+
+// GET /metrics
+Response metrics(const Request&, Service& service) {
+  Metrics all;
+  const auto& parts = service.parts;
+  all.gauge("pending_questions", parts.scheduler ? parts.scheduler->n_pending() : 0,
+            "Questions that wait for the model, or run on it.");
+  if (parts.cache != nullptr) add_cache(parts.cache->statistics(), all);
+  Response response;
+  response.headers.add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  response.body = all.take();
+  return response;
+}
+
 }  // namespace
 
 void add_status_routes(Router& router, Service& service) {
@@ -73,6 +129,7 @@ void add_status_routes(Router& router, Service& service) {
   add("/v1/jobs", list_jobs);
   add("/v1/jobs/{id}", get_job);
   add("/healthz", health, true);
+  add("/metrics", metrics);
 }
 
 Router make_router(Service& service) {
@@ -81,6 +138,7 @@ Router make_router(Service& service) {
   add_vector_store_routes(router, service);
   add_search_routes(router, service);
   add_ask_routes(router, service);
+  add_cache_routes(router, service);
   add_chat_routes(router, service);
   add_document_routes(router, service);
   add_status_routes(router, service);

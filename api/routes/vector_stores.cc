@@ -53,7 +53,7 @@ store::Document attach(Service& service,
                                          .sha256 = file.sha256,
                                          .file = file.id,
                                          .job = job});
-  if (service.worker) service.worker->enqueue(job);
+  if (service.ingest_worker) service.ingest_worker->enqueue(job);
   return *store.document(added.id);
 }
 
@@ -119,7 +119,7 @@ Response remove(const Request& request, Service& service) {
   return json_response({{"id", make_id("vs_", collection.id)},
                         {"object", "vector_store.deleted"},
                         {"deleted", true},
-                        {"x_receipt", to_json(*receipt)}});
+                        {"x_receipt", to_json(finish_deletion(service.parts, *receipt))}});
 }
 
 // POST /v1/vector_stores/{id}/files   {"file_id"}
@@ -167,7 +167,7 @@ Response remove_member(const Request& request, Service& service) {
   return json_response({{"id", request.arguments[1]},
                         {"object", "vector_store.file.deleted"},
                         {"deleted", true},
-                        {"x_receipt", to_json(*receipt)}});
+                        {"x_receipt", to_json(finish_deletion(service.parts, *receipt))}});
 }
 
 }  // namespace

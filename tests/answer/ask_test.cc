@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/utf8.h"
+#include "engine/prefix_cache.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/tiny_model.h"
 
@@ -206,6 +207,59 @@ TEST_F(AskTest, AnotherHybridQuestionReadsTheSameNetAgainAndTheRestLate) {
   // Once a document of it is gone it is not read again.
   ASSERT_TRUE(store_->delete_document(first.context[0].document));
   for (const auto& range : ask(*asker_, "Which barge now?").context) EXPECT_FALSE(range.is_late);
+}
+
+// In mode `long`, after a restart and with a deletion: what is known is what others have read.
+TEST_F(AskTest, WhatWasReadAheadNeedNotBeReadAgain) {
+  for (int i = 0; i < 6; ++i) add("d" + std::to_string(i), {filler(8)});
+  int64_t done = 0;
+  AskEvents events;
+  events.on_prefill = [&](int64_t d, int64_t total, double seconds_left) {
+    EXPECT_LE(d, total);
+    EXPECT_GE(seconds_left, 0);
+    done = d;
+  };
+  const Warmed warmed = asker_->warm({collection_}, events);
+  EXPECT_EQ(warmed.known_tokens, 0);
+  EXPECT_EQ(warmed.prompt_tokens % 128, 0);
+  EXPECT_EQ(done, warmed.prompt_tokens);
+  EXPECT_EQ(asker_->warm({collection_}).known_tokens, warmed.prompt_tokens);
+  AskRequest asked = request("What happened?");
+  asked.mode = Mode::whole;
+  EXPECT_EQ(asker_->plan(asked).cached_tokens, warmed.prompt_tokens);
+  const AskResult result = asker_->ask(asked);
+  EXPECT_EQ(result.usage.cached_tokens, warmed.prompt_tokens);
+  EXPECT_LT(result.usage.computed_tokens, 256);
+  EXPECT_EQ(result.documents_read, 6);
+}
+
+TEST_F(AskTest, WhatCannotBeReadAheadIsSaid) {
+  const Warmed nothing = asker_->warm({collection_});
+  EXPECT_EQ(nothing.prompt_tokens, 0);
+  EXPECT_THROW(asker_->warm({collection_ + 1}), AskError);
+  add("long.txt", {filler(static_cast<int>(engine_->n_tokens_max() / 30))});
+  EXPECT_THROW(asker_->warm({collection_}), AskError);
+}
+
+TEST_F(AskTest, WhatFollowsADeletedDocumentIsForgotten) {
+  std::vector<store::DocumentId> ids;
+  for (int i = 0; i < 6; ++i) ids.push_back(add("d" + std::to_string(i), {filler(8)}));
+  const auto cache = engine_->make_cache({});
+  engine::Scheduler scheduler(*engine_, {.cache = cache});
+  Asker asker({.store = *store_,
+               .engine = *engine_,
+               .scheduler = scheduler,
+               .embedder = {},
+               .tokenizer_sha256 = "bytes",
+               .encoding = {}});
+  AskRequest asked = request("What happened?");
+  asked.mode = Mode::whole;
+  const auto prompt = asker.preview(asked).prompt;
+  asker.ask(asked);
+  EXPECT_EQ(scheduler.known(prompt, {}).n_tokens, std::ssize(prompt));
+  const std::vector<int64_t> last = {ids.back()};
+  EXPECT_GT(cache->forget(last).n_points, 0);
+  EXPECT_EQ(scheduler.known(prompt, {}).n_tokens, 0);  // such short prompts have one point
 }
 
 TEST_F(AskTest, ACancelledQuestionIsNotStored) {

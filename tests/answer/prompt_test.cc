@@ -74,8 +74,11 @@ TEST(PromptTest, QuestionsAboutTheSameDocumentsPartWhereTheLastOneEnds) {
                     {.id = 4, .title = "U", .passages = {passage(tokenizer, 0, "Two.")}}};
   turn.question = "Why?";
   const auto prompt = assembler.assemble({&turn, 1}, engine::Thinking::none);
-  const auto ends = assembler.document_ends(prompt, turn.documents);
-  ASSERT_EQ(ends.size(), 2u);
+  const auto spans = assembler.document_spans(prompt, {&turn, 1});
+  ASSERT_EQ(spans.size(), 2u);
+  const int64_t ends[] = {spans[0].end_token, spans[1].end_token};
+  EXPECT_EQ(spans[0].document, turn.documents[0].id);
+  EXPECT_EQ(spans[1].first_token, ends[0]);
   const auto behind = [&](int64_t end) {
     return tokenizer.decode(std::span(prompt).subspan(static_cast<size_t>(end)));
   };
@@ -84,6 +87,31 @@ TEST(PromptTest, QuestionsAboutTheSameDocumentsPartWhereTheLastOneEnds) {
   turn.question = "Who?";
   const auto other = assembler.assemble({&turn, 1}, engine::Thinking::none);
   EXPECT_TRUE(std::equal(prompt.begin(), prompt.begin() + ends[1], other.begin()));
+}
+
+// Also where an answer has the token that begins a turn in it.
+TEST(PromptTest, DocumentsOfFollowUpsAreFound) {
+  const auto tokenizer = byte_tokenizer();
+  const PromptAssembler assembler(tokenizer);
+  std::vector<PromptTurn> turns(2);
+  turns[0].documents = {{.id = 3, .title = "T", .passages = {passage(tokenizer, 0, "One.")}}};
+  turns[0].question = "First?";
+  turns[0].answer = {assembler.encoder().tokens().user, 70, assembler.encoder().tokens().user};
+  turns[1].documents = {{.id = 9, .title = "L", .passages = {passage(tokenizer, 7, "Two.")}},
+                        {.id = 3, .title = "T", .passages = {passage(tokenizer, 4, "More.")}}};
+  turns[1].question = "Second?";
+  const auto prompt = assembler.assemble(turns, engine::Thinking::none);
+  std::string found;
+  for (const auto& span : assembler.document_spans(prompt, turns)) {
+    const auto tokens =
+        std::span(prompt).subspan(static_cast<size_t>(span.first_token),
+                                  static_cast<size_t>(span.end_token - span.first_token));
+    found += std::to_string(span.document) + " " + tokenizer.decode(tokens) + "|";
+  }
+  EXPECT_EQ(found,
+            "3 <document D3 \"T\">\nOne.\n</document>\n|"
+            "9 <document D9 \"L\">\nTwo.\n</document>\n|"
+            "3 <document D3 \"T\">\nMore.\n</document>\n|");
 }
 
 TEST(PromptTest, StoredTokensAreCopiedNotMadeAnew) {

@@ -64,6 +64,49 @@ TEST_F(AskRouteTest, AStreamTellsOfPassagesBeforeTheModelReads) {
   EXPECT_GT(done.at("usage").at("cached_tokens"), 0);
 }
 
+TEST_F(AskRouteTest, DocumentsAreReadAheadByAJob) {
+  const std::string text(3000, 'x');
+  const std::string store = make_store("papers", {{"x.txt", text}});
+  const Json job = post("/v1/cache/warm", {{"collection", "papers"}});
+  EXPECT_EQ(job.at("kind"), "warm");
+  service_->warm_worker->wait_until_idle();
+  const Json done = get("/v1/jobs/" + job.at("id").get<std::string>());
+  EXPECT_EQ(done.at("status"), "succeeded") << done;
+  const int64_t n = done.at("items").at("done");
+  EXPECT_GT(n, 2500);
+  Json body = question(store);
+  body["mode"] = "long";
+  EXPECT_EQ(post("/v1/plan", body).at("cached_tokens"), n);
+  EXPECT_EQ(post("/v1/ask", body).at("usage").at("cached_tokens"), n);
+
+  EXPECT_EQ(status("POST", "/v1/cache/warm", {{"vector_store_id", store}}), 202);
+  EXPECT_EQ(status("POST", "/v1/cache/warm", {{"vector_store_id", "vs_99"}}), 404);
+  EXPECT_EQ(status("POST", "/v1/cache/warm", {{"collection", "none"}}), 404);
+  EXPECT_EQ(status("POST", "/v1/cache/warm", Json::object()), 400);
+  EXPECT_EQ(status("POST", "/v1/cache/warm", {{"collection", "papers"}, {"x", 1}}), 400);
+  service_->warm_worker->wait_until_idle();
+}
+
+TEST_F(AskRouteTest, MetricsCountWhatTheCacheSpared) {
+  const auto value_of = [&](const std::string& name) {
+    const std::string body = "\n" + call("GET", "/metrics").body;
+    const size_t at = body.find("\nwidenet_" + name + " ");
+    EXPECT_NE(at, std::string::npos) << name;
+    return at == std::string::npos ? -1 : std::stoll(body.substr(at + name.size() + 10));
+  };
+  const std::string store = papers();
+  EXPECT_EQ(value_of("cache_lookups_total"), 0);
+  const Json answer = post("/v1/ask", question(store));
+  const Json again = post("/v1/ask", question(store));
+  const int64_t n = answer.at("usage").at("prompt_tokens");
+  EXPECT_EQ(value_of("cache_lookups_total"), 2);
+  EXPECT_EQ(value_of("cache_hits_total"), 1);
+  EXPECT_EQ(value_of("cache_tokens_wanted_total"), 2 * n);
+  EXPECT_EQ(value_of("cache_tokens_found_total"), again.at("usage").at("cached_tokens"));
+  EXPECT_GT(value_of("cache_memory_bytes"), 0);
+  EXPECT_EQ(value_of("pending_questions"), 0);
+}
+
 TEST_F(AskRouteTest, AReaderWhoGoesCancels) {
   Json body = question(papers());
   body["stream"] = true;

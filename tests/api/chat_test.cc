@@ -46,7 +46,7 @@ class ScriptedEngine final : public engine::Engine {
    public:
     explicit ScriptedSession(ScriptedEngine& engine) : engine_(engine) {}
 
-    engine::Reuse set_goal(std::span<const TokenId> tokens, std::span<const int64_t>) override {
+    engine::Reuse set_goal(std::span<const TokenId> tokens, const engine::PromptNotes&) override {
       engine_.prompt_.assign(tokens.begin(), tokens.end());
       tokens_ = engine_.prompt_;
       return {};

@@ -111,12 +111,14 @@ TEST_F(FilesTest, DeletingAMemberKeepsTheUploadAndDeletingTheUploadTakesAll) {
   const std::string id = make_store("papers", {{"a.txt", "The fee is 12 euros."}});
   const std::string members = "/v1/vector_stores/" + id + "/files";
   const std::string file = get(members).at("data")[0].at("id");
-  EXPECT_EQ(status("DELETE", members + "/" + file), 200);
+  const Json deleted = Json::parse(call("DELETE", members + "/" + file).body);
+  EXPECT_EQ(deleted.at("x_receipt").at("documents"), 1);
+  EXPECT_EQ(deleted.at("x_receipt").at("cache_files"), 0);
   EXPECT_EQ(get(members).at("data").size(), 0u);
   EXPECT_EQ(status("GET", "/v1/files/" + file), 200);
 
   post(members, {{"file_id", file}});
-  service_->worker->wait_until_idle();
+  service_->ingest_worker->wait_until_idle();
   EXPECT_EQ(get(members).at("data").size(), 1u);
   EXPECT_EQ(status("DELETE", "/v1/files/" + file), 200);
   EXPECT_EQ(get(members).at("data").size(), 0u);

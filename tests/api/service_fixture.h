@@ -39,7 +39,9 @@ class ServiceTest : public testing::Test {
     store_ = store::Store::open(directory_.path() / "data");
     text_ = library::TextModel::load(model);
     engine_ = engine::Engine::load({.model = model, .backend = ""});
-    scheduler_ = std::make_unique<engine::Scheduler>(*engine_);
+    cache_ = engine_->make_cache({});
+    scheduler_ =
+        std::make_unique<engine::Scheduler>(*engine_, engine::SchedulerOptions{.cache = cache_});
     asker_ = std::make_unique<answer::Asker>(
         answer::AskerParts{.store = *store_,
                            .engine = *engine_,
@@ -51,7 +53,8 @@ class ServiceTest : public testing::Test {
            .text = text_.get(),
            .engine = engine_.get(),
            .scheduler = scheduler_.get(),
-           .asker = asker_.get()});
+           .asker = asker_.get(),
+           .cache = cache_.get()});
   }
 
   void start(ServiceParts parts) {
@@ -113,7 +116,7 @@ class ServiceTest : public testing::Test {
     for (const auto& [file, contents] : files) {
       post("/v1/vector_stores/" + id + "/files", {{"file_id", upload_id(file, contents)}});
     }
-    service_->worker->wait_until_idle();
+    service_->ingest_worker->wait_until_idle();
     return id;
   }
 
@@ -128,6 +131,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<store::Store> store_;
   std::shared_ptr<const library::TextModel> text_;
   std::unique_ptr<engine::Engine> engine_;
+  std::shared_ptr<engine::PrefixCache> cache_;
   std::unique_ptr<engine::Scheduler> scheduler_;
   std::unique_ptr<answer::Asker> asker_;
   std::unique_ptr<Service> service_;

@@ -26,6 +26,9 @@ std::map<std::string, Entry> make_entries() {
   entries["fork"] = make_rows(keys_of("b", 2, 4), {1, 1});
   entries["merged"] = make_rows(keys, {6});
   entries["large"] = make_rows(keys_of("large", 0, 2), {1, 1}, 3 * kBlock);
+  entries["source"] = make_rows(keys_of("source", 0, 2), {2});
+  entries["source"].sources = {17};
+  entries["beyond"] = with_point(make_rows(keys_of("source", 2, 3), {1}), keys[3], {3});
   for (const char* name : {"c", "d", "e", "f"}) entries[name] = make_rows(keys_of(name, 0, 1), {1});
   return entries;
 }
@@ -35,7 +38,7 @@ class Workload {
  public:
   explicit Workload(test::SimulatedDisk& disk) : disk_(disk) {}
 
-  static constexpr int kSteps = 14;
+  static constexpr int kSteps = 17;
 
   bool step(int i) {
     switch (i) {
@@ -74,6 +77,14 @@ class Workload {
       case 12:
         return store("e", 0, "");
       case 13:
+        return store("source", 0, "");
+      case 14:
+        return store("beyond", 2, "source");
+      case 15: {
+        const std::vector<int64_t> sources = {17};
+        return cache_->remove_sources(sources).is_complete;
+      }
+      case 16:
         return store("f", 0, "");
     }
     return false;

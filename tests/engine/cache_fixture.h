@@ -37,6 +37,7 @@ struct Entry {
   CacheFile file;
   std::vector<std::vector<std::byte>> records;
   std::vector<std::byte> point;
+  std::vector<int64_t> sources = {};
 };
 
 // A record for each n_blocks in `records`, a block having block_bytes.
@@ -75,7 +76,7 @@ inline Entry after(const CacheFile& parent, int64_t first_block, Entry entry) {
 
 inline Result<CacheFile> commit(CacheFiles& cache, const Entry& entry) {
   std::vector<std::span<const std::byte>> records(entry.records.begin(), entry.records.end());
-  return cache.commit(entry.file, records, entry.point);
+  return cache.commit(entry.file, records, entry.point, entry.sources);
 }
 
 // For commits that must succeed.

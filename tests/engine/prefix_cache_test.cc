@@ -54,9 +54,9 @@ class PrefixCacheTest : public testing::TestWithParam<std::string> {
                      const std::shared_ptr<PrefixCache>& cache,
                      const Timeline& timeline,
                      int64_t n,
-                     std::span<const int64_t> marks = {}) {
+                     const PromptNotes& notes = {}) {
     const auto session = engine.make_session(cache, "");
-    const Reuse reuse = session->set_goal(timeline.first(n), marks);
+    const Reuse reuse = session->set_goal(timeline.first(n), notes);
     EXPECT_LE(reuse.n_tokens, n);
     while (!session->has_arrived()) advance(engine, *session);
     EXPECT_TRUE(test::are_same_bits(session->logits(), timeline.logits_after(n)))
@@ -116,7 +116,7 @@ TEST_P(PrefixCacheTest, HitsChangeNoBit) {
           marks.push_back(mark);
         }
         const auto session = engine->make_session(cache, "");
-        const Reuse reuse = session->set_goal(timeline.first(n), marks);
+        const Reuse reuse = session->set_goal(timeline.first(n), {.marks = marks});
         found.n_tokens += reuse.n_tokens;
         found.from_disk += reuse.from_disk;
         if (random() % 4 == 0) session->remember_at(between(1, n, random));
@@ -171,12 +171,12 @@ TEST_P(PrefixCacheTest, TheNextQuestionGoesOnWhereTheDocumentsEnd) {
   auto timelines = test::make_timelines(*engine, 2, 1500, random);
   std::copy_n(timelines[0].tokens.begin(), 1400, timelines[1].tokens.begin());
   test::run_in_one_piece(*engine, timelines[1]);
-  const std::vector<int64_t> marks = {700, 1400};
+  const PromptNotes notes{.marks = {700, 1400}};
   for (const bool is_restarted : {false, true}) {
     auto cache = engine->make_cache(on_disk());
-    EXPECT_EQ(visit(*engine, cache, timelines[0], 1500, marks).n_tokens, is_restarted ? 1500 : 0);
+    EXPECT_EQ(visit(*engine, cache, timelines[0], 1500, notes).n_tokens, is_restarted ? 1500 : 0);
     if (is_restarted) continue;
-    EXPECT_EQ(visit(*engine, cache, timelines[1], 1500, marks).n_tokens, 1400 / 128 * 128);
+    EXPECT_EQ(visit(*engine, cache, timelines[1], 1500, notes).n_tokens, 1400 / 128 * 128);
   }
 }
 
@@ -187,9 +187,46 @@ TEST_P(PrefixCacheTest, ScopesNeverMeet) {
   const auto cache = engine->make_cache(on_disk());
   visit(*engine, cache, timelines[0], 600);
   cache->disk()->drain();
-  EXPECT_EQ(cache->n_known(timelines[0].tokens, ""), 600);
-  EXPECT_EQ(cache->n_known(timelines[0].tokens, "another"), 0);
+  EXPECT_EQ(cache->known(timelines[0].tokens, "").n_tokens, 600);
+  EXPECT_EQ(cache->known(timelines[0].tokens, "another").n_tokens, 0);
   EXPECT_EQ(engine->make_session(cache, "another")->set_goal(timelines[0].tokens).n_tokens, 0);
+}
+
+// In memory and on disk, saved or about to be; not what another source alone has led to; and who
+// is reading it still does not bring it back.
+TEST_P(PrefixCacheTest, WhatCameFromAForgottenSourceIsGone) {
+  const auto engine = load();
+  Random random(12);
+  auto timelines = test::make_timelines(*engine, 2, 1500, random);
+  std::copy_n(timelines[0].tokens.begin(), 700, timelines[1].tokens.begin());
+  test::run_in_one_piece(*engine, timelines[1]);
+  const PromptNotes notes[] = {{.marks = {700, 1400}, .sources = {{20, 1}, {700, 2}, {1100, 3}}},
+                               {.marks = {700}, .sources = {{20, 1}, {700, 4}}}};
+  for (const bool is_drained : {true, false}) {
+    std::filesystem::remove_all(directory_.path() / "cache");
+    const auto cache = engine->make_cache(on_disk());
+    for (const size_t i : {1, 0}) visit(*engine, cache, timelines[i], 1500, notes[i]);
+    const auto reading = engine->make_session(cache, "");
+    reading->set_goal(timelines[0].first(1499), notes[0]);
+    if (is_drained) cache->disk()->drain();
+    const std::vector<int64_t> sources = {2};
+    const auto forgotten = cache->forget(sources);
+    EXPECT_TRUE(forgotten.is_complete);
+    EXPECT_GT(forgotten.n_points, 0);
+    if (is_drained) {
+      EXPECT_GT(forgotten.n_files, 0);
+    }
+    while (!reading->has_arrived()) advance(*engine, *reading);
+    reading->remember();
+    cache->disk()->drain();
+    EXPECT_EQ(cache->known(timelines[0].tokens, "").n_tokens, 700 / 128 * 128);
+    EXPECT_EQ(cache->known(timelines[1].tokens, "").n_tokens, 1500);
+    EXPECT_EQ(visit(*engine, cache, timelines[0], 1500, notes[0]).n_tokens, 700 / 128 * 128);
+    cache->disk()->drain();
+  }
+  const auto cache = engine->make_cache(on_disk());
+  EXPECT_EQ(cache->known(timelines[0].tokens, "").n_tokens, 700 / 128 * 128);
+  EXPECT_EQ(cache->known(timelines[1].tokens, "").n_tokens, 1500);
 }
 
 TEST_P(PrefixCacheTest, AModelOfTheSameShapeDoesNotMeetTheOther) {
@@ -221,7 +258,8 @@ TEST_P(PrefixCacheTest, AnotherArithmeticDoesNotMeetTheOther) {
     const auto theirs =
         Engine::load({.model = WN_GOLDEN_CHECKPOINT, .backend = backend->name, .threads = 1});
     const auto cache = theirs->make_cache(on_disk());
-    EXPECT_EQ(cache->n_known(timelines[0].tokens, ""), backend->name == GetParam() ? 500 : 0);
+    EXPECT_EQ(cache->known(timelines[0].tokens, "").n_tokens,
+              backend->name == GetParam() ? 500 : 0);
   }
 }
 
@@ -284,8 +322,7 @@ TEST_P(PrefixCacheTest, RowsAreSavedOnce) {
   for (Timeline& timeline : timelines) {
     std::copy_n(timelines[0].tokens.begin(), 2570, timeline.tokens.begin());
     test::run_in_one_piece(*engine, timeline);
-    const std::vector<int64_t> marks = {2565};
-    visit(*engine, cache, timeline, 2600, marks);
+    visit(*engine, cache, timeline, 2600, {.marks = {2565}});
     cache->disk()->drain();
     written.push_back(cache->statistics().saves.bytes_written);
   }
@@ -303,8 +340,7 @@ TEST_P(PrefixCacheTest, ADamagedFileIsAMiss) {
   for (int i = 0; i < test::sample_size(4, 40); ++i) {
     {
       const auto cache = engine->make_cache(on_disk());
-      const std::vector<int64_t> marks = {1100};
-      visit(*engine, cache, timelines[0], 2300, marks);
+      visit(*engine, cache, timelines[0], 2300, {.marks = {1100}});
     }
     const auto all = files();
     ASSERT_FALSE(all.empty());

@@ -118,10 +118,10 @@ TEST_F(SchedulerTest, FollowUpComputesOnlyWhatIsNew) {
 
   prompt.insert(prompt.end(), first.tokens.begin(), first.tokens.end());
   for (const TokenId token : tokens(20, 3)) prompt.push_back(token);
-  EXPECT_GE(scheduler.n_known(prompt, ""), 304);
+  EXPECT_GE(scheduler.known(prompt, "").n_tokens, 304);
   const Completion second = scheduler.generate(request(prompt, 5));
   EXPECT_GE(second.usage.cached_tokens, 304);
-  EXPECT_EQ(scheduler.n_known(prompt, "others"), 0);
+  EXPECT_EQ(scheduler.known(prompt, "others").n_tokens, 0);
   const Completion fresh = scheduler.generate(request(prompt, 5, "others"));
   EXPECT_EQ(fresh.usage.cached_tokens, 0);
   EXPECT_EQ(fresh.tokens, second.tokens);
@@ -241,17 +241,53 @@ TEST_F(SchedulerTest, RequestsThatArriveTogetherShareOnePrefill) {
     while (scheduler.n_pending() < static_cast<int64_t>(kRequests)) std::this_thread::yield();
     release.set_value();
     int64_t n_computed = 0;
-    for (size_t k = 0; k < kRequests; ++k) {
-      const Completion completion = all[k].get();
-      n_computed += completion.usage.computed_tokens;
+    std::vector<Completion> completions;
+    for (auto& completion : all) {
+      completions.push_back(completion.get());
+      n_computed += completions.back().usage.computed_tokens;
+    }
+    for (size_t k = 0; k < kRequests; ++k) {  // not before all are done: one engine computes once
       if (is_cancelled && k == 0) {
-        EXPECT_EQ(completion.finish_reason, FinishReason::cancelled);
+        EXPECT_EQ(completions[k].finish_reason, FinishReason::cancelled);
       } else {
-        EXPECT_EQ(completion.tokens, one.generate(requests[k]).tokens);
+        EXPECT_EQ(completions[k].tokens, one.generate(requests[k]).tokens);
       }
     }
     EXPECT_LE(n_computed, kShared + static_cast<int64_t>(kRequests) * 50);
   }
+}
+
+TEST_F(SchedulerTest, WhatNobodyWaitsForIsReadLast) {
+  Scheduler scheduler(*engine_);
+  std::promise<void> started;
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<int64_t> n_read = 0;
+  GenerationRequest background = request(tokens(4000));
+  background.is_background = true;
+  GenerationCallbacks of_background;
+  of_background.on_prefill = [&](int64_t done, int64_t) {
+    if (n_read.exchange(done) > 0 || done == 0) return;
+    started.set_value();
+    released.wait();
+  };
+  auto first =
+      std::async(std::launch::async, [&] { return scheduler.generate(background, of_background); });
+  started.get_future().wait();
+  const int64_t n_before = n_read;
+  int64_t n_at_end = 0;
+  GenerationCallbacks of_other;
+  of_other.on_prefill = [&](int64_t done, int64_t total) {
+    if (done == total) n_at_end = n_read;
+  };
+  auto other = std::async(std::launch::async,
+                          [&] { return scheduler.generate(request(tokens(2500, 9)), of_other); });
+  while (scheduler.n_pending() < 2) std::this_thread::yield();
+  release.set_value();
+  other.get();
+  EXPECT_LE(n_at_end, n_before + 512);
+  const Completion completion = first.get();
+  EXPECT_EQ(completion.usage.computed_tokens, 4000);
 }
 
 TEST_F(SchedulerTest, ALongPromptHoldsUpNoAnswerForLongerThanAChunk) {

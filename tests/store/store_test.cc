@@ -340,11 +340,16 @@ TEST_F(StoreTest, ReadersAndOneWriterRunTogether) {
 
 TEST_F(StoreTest, AStoreOfANewerVersionIsRefused) {
   store_.reset();
-  Database::open(directory_.path() / "store.sqlite", Database::Access::write)
-      .run_script("PRAGMA user_version = 1000");
+  const auto path = directory_.path() / "store.sqlite";
+  const auto version =
+      Database::open(path, Database::Access::read).find_integer("PRAGMA user_version");
+  const auto set_version = [&](int64_t number) {
+    Database::open(path, Database::Access::write)
+        .run_script("PRAGMA user_version = " + std::to_string(number));
+  };
+  set_version(1000);
   EXPECT_THROW(Store::open(directory_.path()), StoreError);
-  Database::open(directory_.path() / "store.sqlite", Database::Access::write)
-      .run_script("PRAGMA user_version = 1");
+  set_version(*version);
   EXPECT_NO_THROW(reopen());
 }
 
