@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "answer/output_stream.h"
+#include "answer/quote_constraint.h"
 #include "answer/reading_speed.h"
 #include "base/hash.h"
 #include "base/utf8.h"
@@ -431,12 +432,16 @@ engine::Completion Asker::Impl::generate(const AskRequest& request,
   callbacks.on_text = [&](std::string_view text) { show(stream.feed(text)); };
   callbacks.is_cancelled = events.is_cancelled;
 
-  engine::Completion completion = parts_.scheduler.generate({.prompt = prepared.prompt,
-                                                             .sampling = request.sampling,
-                                                             .max_tokens = request.max_tokens,
-                                                             .stop = {},
-                                                             .notes = prepared.notes},
-                                                            callbacks);
+  engine::GenerationRequest generation;
+  generation.prompt = prepared.prompt;
+  generation.sampling = request.sampling;
+  generation.max_tokens = request.max_tokens;
+  generation.notes = prepared.notes;
+  if (options_.constrains_quotes && !documents.empty()) {
+    generation.constraint =
+        std::make_shared<QuoteConstraint>(documents, parts_.engine.tokenizer(), request.thinking);
+  }
+  engine::Completion completion = parts_.scheduler.generate(generation, callbacks);
   show(stream.finish());
   result.is_refusal = is_refusal(result.answer);
   if (!result.is_refusal) {

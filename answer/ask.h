@@ -147,8 +147,9 @@ struct AskerOptions {
   int64_t hybrid_tokens = 100'000;
   bool is_sticky = true;  // hybrid: nets that were read before are read again (sticky_net.h)
   StickyOptions sticky = {};
-  double seconds_max = 30;   // what `auto` lets a reader wait
-  int64_t answer_days = 90;  // how long answers are kept; 0: for ever
+  bool constrains_quotes = true;  // what the model writes as evidence stands in the documents
+  double seconds_max = 30;        // what `auto` lets a reader wait
+  int64_t answer_days = 90;       // how long answers are kept; 0: for ever
 };
 
 // Thread-safe.  Refers to its parts, which outlive it.

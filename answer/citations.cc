@@ -4,13 +4,12 @@
 #include <map>
 #include <utility>
 
+#include "answer/quote_text.h"
 #include "base/utf8.h"
 
 namespace widenet::answer {
 namespace {
 
-constexpr std::string_view kEvidence = "Evidence:";
-constexpr std::string_view kLabelledEvidence = "Evidence [";
 constexpr std::string_view kAnswer = "Answer:";
 
 bool is_ascii_blank(char c) {
@@ -26,7 +25,9 @@ std::string_view trim(std::string_view text) {
 // "[D17]: quote" after the word Evidence.
 std::optional<Evidence> parse_labelled(std::string_view rest) {
   const size_t end = rest.find("]:");
-  if (!rest.starts_with("[D") || end == std::string_view::npos || end < 3 || end > 20) return {};
+  if (!rest.starts_with("[D") || end == std::string_view::npos || end < 3 || end > kLabelBytesMax) {
+    return {};
+  }
   Evidence evidence;
   store::DocumentId label = 0;
   for (const char c : rest.substr(2, end - 2)) {
@@ -38,52 +39,13 @@ std::optional<Evidence> parse_labelled(std::string_view rest) {
   return evidence;
 }
 
-std::optional<Evidence> parse_evidence(std::string_view line) {
-  line = trim(line);
-  if (line.starts_with(kEvidence)) {
-    return Evidence{.quote = std::string(trim(line.substr(kEvidence.size()))), .label = {}};
-  }
-  return parse_labelled(line.substr(kLabelledEvidence.size() - 1));
-}
-
 // --- characters
-
-std::u32string code_points(std::string_view text) {
-  std::u32string points;
-  points.reserve(text.size());
-  for (size_t at = 0; at < text.size();) {
-    const auto lead = static_cast<uint8_t>(text[at]);
-    const size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    char32_t point = length == 1 ? lead : lead & (0x7F >> length);
-    for (size_t i = 1; i < length && at + i < text.size(); ++i) {
-      point = point << 6 | (static_cast<uint8_t>(text[at + i]) & 0x3F);
-    }
-    points += point;
-    at += length;
-  }
-  return points;
-}
-
-// Blanks, and what is not seen: soft hyphens, zero-width characters, byte-order marks.
-bool counts_for_nothing(char32_t c) {
-  return c <= 0x20 || c == 0x85 || c == 0xA0 || c == 0xAD || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-         c == 0x2060 || c == 0x3000 || c == 0xFEFF;
-}
 
 char32_t plain(char32_t c) {
   if (c >= 0x2018 && c <= 0x201B) return U'\'';
   if ((c >= 0x201C && c <= 0x201F) || c == 0xAB || c == 0xBB) return U'"';
   if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212) return U'-';
   return c;
-}
-
-// Letters and digits of scripts that separate words; so not those of East Asia.
-bool is_word(char32_t c) {
-  if (c < 0x80) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-  }
-  return c >= 0xC0 && c < 0x2E80 && c != 0xD7 && c != 0xF7 && !(c >= 0x2000 && c < 0x2C00);
 }
 
 bool ends_sentence(char32_t c) {
@@ -115,12 +77,19 @@ std::u32string_view without_stop(std::u32string_view quote) {
   return quote;
 }
 
-constexpr size_t kQuoteCharsMin = 3;
 constexpr int64_t kSentenceCharsMax = 400;
 
 }  // namespace
 
 // --- reading the answer
+
+std::optional<Evidence> parse_evidence(std::string_view line) {
+  line = trim(line);
+  if (line.starts_with(kEvidence)) {
+    return Evidence{.quote = std::string(trim(line.substr(kEvidence.size()))), .label = {}};
+  }
+  return parse_labelled(line.substr(kLabelledEvidence.size() - 1));
+}
 
 AnswerReader::Output AnswerReader::feed(std::string_view text) {
   Output output;
@@ -204,54 +173,35 @@ bool is_refusal(std::string_view answer_text) {
 
 // --- finding quotes
 
-// Passages that touch, as one text.
-struct QuoteFinder::Stretch {
-  store::DocumentId document = 0;
-  std::string title;
-  int64_t start_char = 0;
-  std::u32string text;
-  std::u32string squeezed;
-  std::vector<int32_t> positions;  // in text, of each squeezed character
-
-  bool joined_before(size_t at) const {  // does a word go on from the character before?
-    return at > 0 && positions[at - 1] + 1 == positions[at] && is_word(squeezed[at - 1]) &&
-           is_word(squeezed[at]);
-  }
-
-  void add(std::string_view utf8) {
-    for (const char32_t c : code_points(utf8)) {
-      if (!counts_for_nothing(c)) {
-        squeezed += plain(c);
-        positions.push_back(static_cast<int32_t>(text.size()));
-      }
-      text += c;
+struct QuoteFinder::Source {
+  explicit Source(Stretch stretch) : of(std::move(stretch)) {
+    for (size_t i = 0; i < of.text.size(); ++i) {
+      if (counts_for_nothing(of.text[i])) continue;
+      squeezed += plain(of.text[i]);
+      positions.push_back(static_cast<int32_t>(i));
     }
   }
+
+  // Whether a word goes on from the squeezed character before.
+  bool is_joined_before(size_t at) const {
+    return at > 0 && positions[at - 1] + 1 == positions[at] &&
+           is_within_word(of.text, static_cast<size_t>(positions[at]));
+  }
+
+  Stretch of;
+  std::u32string squeezed;
+  std::vector<int32_t> positions;  // in the text, of each squeezed character
 };
 
 // Characters [start, end) of a stretch's text.
 struct QuoteFinder::Place {
-  const Stretch* stretch = nullptr;
+  const Source* source = nullptr;
   int64_t start = 0;
   int64_t end = 0;
 };
 
 QuoteFinder::QuoteFinder(std::span<const PromptDocument> documents) {
-  for (const PromptDocument& document : documents) {
-    int64_t previous_end = -1;
-    for (const PromptPassage& passage : document.passages) {
-      if (passage.start_char != previous_end) {
-        stretches_.push_back({.document = document.id,
-                              .title = document.title,
-                              .start_char = passage.start_char,
-                              .text = {},
-                              .squeezed = {},
-                              .positions = {}});
-      }
-      stretches_.back().add(passage.text);
-      previous_end = passage.end_char;
-    }
-  }
+  for (Stretch& stretch : stretches_of(documents)) sources_.emplace_back(std::move(stretch));
 }
 
 QuoteFinder::~QuoteFinder() = default;
@@ -266,14 +216,14 @@ std::vector<QuoteFinder::Place> QuoteFinder::find_places(std::string_view quote)
   std::vector<Place> places;
   for (const std::u32string_view wanted : variants) {
     if (wanted.size() < kQuoteCharsMin) continue;
-    for (const Stretch& stretch : stretches_) {
-      size_t at = stretch.squeezed.find(wanted);
+    for (const Source& source : sources_) {
+      size_t at = source.squeezed.find(wanted);
       for (; at != std::u32string::npos && places.size() < kPlacesMax;
-           at = stretch.squeezed.find(wanted, at + 1)) {
+           at = source.squeezed.find(wanted, at + 1)) {
         const size_t after = at + wanted.size();
-        if (stretch.joined_before(at)) continue;
-        if (after < stretch.squeezed.size() && stretch.joined_before(after)) continue;
-        places.push_back({&stretch, stretch.positions[at], stretch.positions[after - 1] + 1});
+        if (source.is_joined_before(at)) continue;
+        if (after < source.squeezed.size() && source.is_joined_before(after)) continue;
+        places.push_back({&source, source.positions[at], source.positions[after - 1] + 1});
       }
     }
     if (!places.empty()) break;
@@ -283,12 +233,12 @@ std::vector<QuoteFinder::Place> QuoteFinder::find_places(std::string_view quote)
 
 Citation QuoteFinder::citation_at(const Place& place) const {
   Citation citation;
-  citation.document = place.stretch->document;
-  citation.title = place.stretch->title;
-  citation.start_char = place.stretch->start_char + place.start;
-  citation.end_char = place.stretch->start_char + place.end;
+  citation.document = place.source->of.document;
+  citation.title = place.source->of.title;
+  citation.start_char = place.source->of.start_char + place.start;
+  citation.end_char = place.source->of.start_char + place.end;
   for (int64_t i = place.start; i < place.end; ++i) {
-    append_utf8(citation.quote, place.stretch->text[static_cast<size_t>(i)]);
+    append_utf8(citation.quote, place.source->of.text[static_cast<size_t>(i)]);
   }
   citation.verified = true;
   return citation;
@@ -307,8 +257,8 @@ std::vector<Citation> QuoteFinder::cite(std::span<const Evidence> evidence) cons
     places.push_back(find_places(piece.quote));
     store::DocumentId previous = 0;  // a document's places are neighbours
     for (const Place& place : places.back()) {
-      if (place.stretch->document != std::exchange(previous, place.stretch->document)) {
-        ++n_pieces[place.stretch->document];
+      if (place.source->of.document != std::exchange(previous, place.source->of.document)) {
+        ++n_pieces[place.source->of.document];
       }
     }
   }
@@ -316,7 +266,7 @@ std::vector<Citation> QuoteFinder::cite(std::span<const Evidence> evidence) cons
   for (size_t i = 0; i < evidence.size(); ++i) {
     if (places[i].empty()) continue;
     const auto rank = [&](const Place& place) {
-      const store::DocumentId document = place.stretch->document;
+      const store::DocumentId document = place.source->of.document;
       return std::pair(evidence[i].label == document, n_pieces[document]);
     };
     const auto best =
@@ -336,7 +286,7 @@ std::vector<Citation> QuoteFinder::cite(std::span<const Evidence> evidence) cons
 std::optional<Citation> QuoteFinder::derive(std::string_view answer_text) const {
   const std::vector<Place> places = find_places(answer_text);
   if (places.size() != 1) return {};
-  const std::u32string& text = places[0].stretch->text;
+  const std::u32string& text = places[0].source->of.text;
   const auto at = [&](int64_t i) { return text[static_cast<size_t>(i)]; };
   const auto n_chars = static_cast<int64_t>(text.size());
   Place sentence = places[0];

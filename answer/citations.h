@@ -20,6 +20,13 @@ struct Evidence {
   std::optional<store::DocumentId> label;
 };
 
+inline constexpr std::string_view kEvidence = "Evidence:";
+inline constexpr std::string_view kLabelledEvidence = "Evidence [";
+inline constexpr size_t kLabelBytesMax = 20;  // of "[D17]:", between brackets and with the first
+
+// A line of one of these forms, or nothing.
+std::optional<Evidence> parse_evidence(std::string_view line);
+
 // Reads the assistant's text as it streams: evidence lines apart from the answer.  A line of the
 // form above is evidence wherever it stands; "Answer:" is dropped from the beginning of a line;
 // everything else is the answer, without blanks at either end.  So text in no format is all answer.
@@ -91,13 +98,13 @@ class QuoteFinder {
   static constexpr size_t kPlacesMax = 64;
 
  private:
-  struct Stretch;
+  struct Source;
   struct Place;
 
   std::vector<Place> find_places(std::string_view quote) const;
   Citation citation_at(const Place& place) const;
 
-  std::vector<Stretch> stretches_;
+  std::vector<Source> sources_;
 };
 
 }  // namespace widenet::answer

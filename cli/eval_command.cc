@@ -27,6 +27,7 @@ struct EvalOptions {
   std::vector<std::filesystem::path> questions;
   std::vector<std::string> modes = {"rag"};
   eval::QaOptions qa;
+  bool frees_quotes = false;
   // show
   int64_t id = 0;
 };
@@ -108,7 +109,8 @@ void run_qa(EvalOptions options) {
     options.qa.modes.push_back(answer::mode_named(mode).value_or(answer::Mode::rag));
   }
   if (options.qa.gold_among > 0) options.qa.modes = {answer::Mode::whole};
-  const AnsweringModel model(*store, options.model, {.disk_bytes = 0});
+  const AnsweringModel model(*store, options.model, {.disk_bytes = 0},
+                             {.constrains_quotes = !options.frees_quotes});
   for (const auto collection : options.qa.collections) {
     library::refresh_tokens(*store, collection, *model.text);
   }
@@ -119,6 +121,7 @@ void run_qa(EvalOptions options) {
   config["gold_among"] = options.qa.gold_among;
   config["budget"] = options.qa.budget_tokens;
   config["seed"] = options.qa.seed;
+  config["constrained_quotes"] = !options.frees_quotes;
   eval::EvaluationLog log(*store, "qa", config, options.resume);
   const auto results =
       eval::run_qa(*store, *model.asker, questions, options.qa, log, [](const eval::QaProgress& p) {
@@ -193,6 +196,8 @@ void add_qa(CLI::App& eval, const std::shared_ptr<EvalOptions>& options) {
   verb->add_option("--gold-among", options->qa.gold_among,
                    "Retrieve nothing: the gold documents among this many")
       ->check(CLI::Range(0, 10000));
+  verb->add_flag("--free-quotes", options->frees_quotes,
+                 "Let the model write evidence that stands in no document");
   verb->add_option("--budget", options->qa.budget_tokens, "Tokens of documents in the prompt");
   verb->add_option("--seed", options->qa.seed, "Which others surround the gold documents")
       ->capture_default_str();

@@ -63,7 +63,8 @@ std::shared_ptr<const library::TextModel> find_text_model(const ModelOptions& op
 
 AnsweringModel::AnsweringModel(store::Store& store,
                                const ModelOptions& options,
-                               const CacheOptions& options_of_cache) {
+                               const CacheOptions& options_of_cache,
+                               const answer::AskerOptions& asking) {
   const engine::EngineOptions load = engine_options(options);
   text = library::TextModel::load(load.model);
   engine = engine::Engine::load(load);
@@ -77,7 +78,8 @@ AnsweringModel::AnsweringModel(store::Store& store,
                          .scheduler = *scheduler,
                          .embedder = text->query_embedder(),
                          .tokenizer_sha256 = text->tokenizer_sha256(),
-                         .encoding = engine::read_encoding_texts(load.model)});
+                         .encoding = engine::read_encoding_texts(load.model)},
+      asking);
 }
 
 void warm_collection(AnsweringModel& model, const store::Collection& collection) {

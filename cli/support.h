@@ -33,7 +33,10 @@ std::shared_ptr<const library::TextModel> find_text_model(const ModelOptions& op
 // A model that answers.  Loading takes as long as mapping its weights.
 struct AnsweringModel {
   // What it reads is remembered on disk, beside the documents, where options say so.
-  AnsweringModel(store::Store& store, const ModelOptions& options, const CacheOptions& cache);
+  AnsweringModel(store::Store& store,
+                 const ModelOptions& options,
+                 const CacheOptions& cache,
+                 const answer::AskerOptions& asking = {});
 
   std::shared_ptr<const library::TextModel> text;
   std::unique_ptr<engine::Engine> engine;

@@ -82,7 +82,7 @@ void Generation::end_step() {
   size_t n_right = 0;
   while (true) {
     const auto n_kept = static_cast<int64_t>(n_right) + 1;
-    const TokenId token = sampler_.sample(session_->logits(static_cast<int64_t>(n_right)));
+    const TokenId token = sample(session_->logits(static_cast<int64_t>(n_right)));
     take(token, n_before + n_kept);
     if (is_done_ || n_right == guesses_.size() || token != guesses_[n_right]) break;
     ++n_right;
@@ -108,14 +108,19 @@ void Generation::begin_decoding() {
   if (request_.max_tokens <= 0) {
     finish(FinishReason::length);
   } else {
-    take(sampler_.sample(session_->logits()), session_->n_tokens());
+    take(sample(session_->logits()), session_->n_tokens());
   }
+}
+
+TokenId Generation::sample(std::span<const float> logits) {
+  return sampler_.sample(logits, request_.constraint.get());
 }
 
 // `token` follows the first n_tokens of the timeline.
 void Generation::take(TokenId token, int64_t n_tokens) {
   next_ = token;
   completion_.tokens.push_back(token);
+  if (request_.constraint) request_.constraint->take(token);
   if (callbacks_.on_token) callbacks_.on_token(token);
   if (token == engine_.config().eos_token) return finish(FinishReason::stop);
   emit(stops_.feed(decoder_.feed(token)));

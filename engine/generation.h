@@ -53,6 +53,7 @@ class Generation {
 
   void report_prefill();
   void begin_decoding();
+  TokenId sample(std::span<const float> logits);
   void take(TokenId token, int64_t n_tokens);
   void emit(const StopStrings::Output& output);
   void finish(FinishReason reason);

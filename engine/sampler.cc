@@ -38,7 +38,19 @@ double Sampler::next_uniform() {
   return static_cast<double>(z >> 11) * 0x1.0p-53;
 }
 
-TokenId Sampler::sample(std::span<const float> logits) {
+TokenId Sampler::sample(std::span<const float> logits, const TokenConstraint* constraint) {
+  const TokenId first = draw(logits);
+  if (constraint == nullptr || constraint->allows(first)) return first;
+  left_.assign(logits.begin(), logits.end());
+  for (TokenId token = first;;) {
+    left_[static_cast<size_t>(token)] = -std::numeric_limits<float>::infinity();
+    token = draw(left_);
+    if (std::isinf(left_[static_cast<size_t>(token)])) return first;
+    if (constraint->allows(token)) return token;
+  }
+}
+
+TokenId Sampler::draw(std::span<const float> logits) {
   const TokenId greedy = argmax(logits);
   const double largest = logits[static_cast<size_t>(greedy)];
   if (options_.temperature == 0 || std::isinf(largest)) return greedy;

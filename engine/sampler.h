@@ -18,6 +18,14 @@ struct SamplingOptions {
   uint64_t seed = 0;
 };
 
+// What may be written, where not everything may.
+class TokenConstraint {
+ public:
+  virtual ~TokenConstraint() = default;
+  virtual bool allows(TokenId token) const = 0;  // as the next one
+  virtual void take(TokenId token) = 0;          // it was the next one
+};
+
 // One per generation.  The same options and the same logits give the same tokens on every run.
 class Sampler {
  public:
@@ -26,7 +34,10 @@ class Sampler {
 
   // Greedy: the largest logit, ties to the lower id.  NaN logits never win; logits that are all NaN
   // are a bug of the caller.
-  TokenId sample(std::span<const float> logits);
+  //
+  // With a constraint, what it does not allow is left out and the token drawn again from the rest.
+  // Where it allows no token at all, it is not heeded.
+  TokenId sample(std::span<const float> logits, const TokenConstraint* constraint = nullptr);
 
   static TokenId argmax(std::span<const float> logits);
 
@@ -36,12 +47,14 @@ class Sampler {
     TokenId token;
   };
 
+  TokenId draw(std::span<const float> logits);
   double next_uniform();  // [0, 1)
   void weigh(std::span<const float> logits, double largest);
 
   SamplingOptions options_;
   uint64_t state_;
   std::vector<Candidate> candidates_;  // kept between calls for its memory
+  std::vector<float> left_;            // likewise: logits of what has not been refused
 };
 
 // Finds stop strings in streamed text, also across the pieces it comes in.

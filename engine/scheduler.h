@@ -39,6 +39,9 @@ struct GenerationRequest {
   // Nobody waits for it: its prompt is read while there is no other to read.
   bool is_background = false;
 
+  // Asked on the model's thread; empty: everything may be written.
+  std::shared_ptr<TokenConstraint> constraint = nullptr;
+
   // Whether tokens may be guessed ahead with the model's draft head, if it has one.  They are
   // checked before they count: the answer is the same, token for token, and comes sooner.
   bool may_draft = true;
