@@ -83,6 +83,11 @@ AnsweringModel::AnsweringModel(store::Store& store,
 }
 
 void warm_collection(AnsweringModel& model, const store::Collection& collection) {
+  if (model.cache->disk() == nullptr) {
+    throw CommandError("cannot read \"" + collection.name +
+                       "\" ahead: nothing would be kept on disk (a server that has the cache open "
+                       "can do it: POST /v1/cache/warm)");
+  }
   ProgressBar bar;
   answer::AskEvents events;
   events.on_prefill = [&](int64_t done, int64_t total, double seconds_left) {

@@ -306,7 +306,7 @@ CacheFiles::Removed DiskPrefixes::forget(std::span<const int64_t> sources) {
     return true;
   });
   changed_.notify_all();
-  changed_.wait(lock, [this] { return !is_saving_; });
+  changed_.wait(lock, [this, n_begun = n_begun_] { return n_ended_ >= n_begun; });
   lock.unlock();
   return files_->remove_sources(sources);
 }
@@ -330,7 +330,7 @@ void DiskPrefixes::work() {
     Job job = std::move(queue_.front());
     queue_.pop_front();
     const int64_t bytes = job.bytes();
-    is_saving_ = true;
+    ++n_begun_;
     lock.unlock();
     std::string trouble;
     const bool is_saved = commit(job, trouble);
@@ -339,7 +339,7 @@ void DiskPrefixes::work() {
     lock.lock();
     ++(is_saved ? statistics_.n_saved : statistics_.n_skipped);
     queued_bytes_ -= bytes;
-    is_saving_ = false;
+    ++n_ended_;
     changed_.notify_all();
   }
 }
