@@ -26,7 +26,13 @@ using Clock = std::chrono::steady_clock;
 constexpr int64_t kMarginTokens = 256;   // system text, question's fence, role tokens
 constexpr int64_t kDocumentTokens = 32;  // a fence with its title
 constexpr int64_t kWideModelDim = 2048;  // from here on `rag` reads more
-constexpr int64_t kRecalledMax = 32;     // answers whose nets are remembered at the beginning
+
+// A small model is misled by what looks like the right passage: of nano's answers about the sample
+// company 36 of 104 are right after 1,000 tokens, 33 after 2,000 and 24 after 4,000, though the
+// passage is among them for 83, 96 and 99.
+constexpr int64_t kNarrowRagTokens = 1000;
+constexpr int64_t kWideRagTokens = 16384;
+constexpr int64_t kRecalledMax = 32;  // answers whose nets are remembered at the beginning
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -92,7 +98,9 @@ class Asker::Impl {
                parts_.engine.name() + ", " + parts_.engine.backend_name() + ", " +
                    std::to_string(parts_.engine.n_threads()) + " threads") {
     const engine::ModelConfig& config = parts_.engine.config();
-    if (options_.rag_tokens <= 0) options_.rag_tokens = config.dim < kWideModelDim ? 4096 : 16384;
+    if (options_.rag_tokens <= 0) {
+      options_.rag_tokens = config.dim < kWideModelDim ? kNarrowRagTokens : kWideRagTokens;
+    }
   }
 
   Preview preview(const AskRequest& request) {

@@ -143,7 +143,7 @@ struct AskerParts {
 };
 
 struct AskerOptions {
-  int64_t rag_tokens = 0;  // 0: 4,096 for a model narrower than 2,048 channels, else 16,384
+  int64_t rag_tokens = 0;  // 0: 1,000 for a model narrower than 2,048 channels, else 16,384
   int64_t hybrid_tokens = 100'000;
   bool is_sticky = true;  // hybrid: nets that were read before are read again (sticky_net.h)
   StickyOptions sticky = {};
