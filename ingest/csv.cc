@@ -1,25 +1,19 @@
-// CSV and TSV (RFC 4180 and what programs make of it): a typed table, and a sentence for each row.
+// CSV and TSV (RFC 4180 and what programs make of it).
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "base/utf8.h"
 #include "ingest/extract.h"
 #include "ingest/parsers.h"
+#include "ingest/table.h"
 #include "ingest/text.h"
 
 namespace widenet::ingest {
 namespace {
 
-using Row = std::vector<std::string>;
-
 constexpr size_t kSampleBytes = 256 << 10;
 constexpr int64_t kSampleRows = 200;
-constexpr size_t kColumnsMax = 10'000;
-constexpr int64_t kNameCharsMax = 200;
 
 // Reads rows one after the other.  A quote opens a quoted cell only at the cell's start; a doubled
 // quote inside stands for one; an unclosed quote runs to the end.
@@ -103,91 +97,6 @@ char detect_delimiter(std::string_view text, char preferred) {
   return best;
 }
 
-template <typename T>
-bool parses_as(std::string_view cell) {
-  T value;
-  if (cell.starts_with('+')) cell.remove_prefix(1);
-  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  return error == std::errc() && end == cell.data() + cell.size();
-}
-
-// "007" is a code, not a number; "inf" and "nan" are words.
-ColumnType type_of(std::string_view cell) {
-  const size_t first_digit = cell.find_first_not_of("+-");
-  const bool is_number =
-      first_digit != cell.npos && first_digit <= 1 &&
-      (cell[first_digit] == '.' || (cell[first_digit] >= '0' && cell[first_digit] <= '9'));
-  if (!is_number) return ColumnType::text;
-  const bool is_code =
-      cell[first_digit] == '0' && cell.size() > first_digit + 1 && cell[first_digit + 1] != '.';
-  if (is_code) return ColumnType::text;
-  if (parses_as<int64_t>(cell)) return ColumnType::integer;
-  return parses_as<double>(cell) ? ColumnType::real : ColumnType::text;
-}
-
-ColumnType type_of_column(const std::vector<Row>& rows, size_t column) {
-  ColumnType type = ColumnType::text;
-  for (const Row& row : rows) {
-    if (row[column].empty()) continue;
-    const ColumnType cell = type_of(row[column]);
-    if (cell == ColumnType::text) return cell;
-    if (type != ColumnType::real) type = cell;
-  }
-  return type;
-}
-
-// A first row names the columns if each of its cells says something that is no number and no other
-// cell says too.
-bool is_header(const Row& row) {
-  std::set<std::string_view> seen;
-  for (const std::string& cell : row) {
-    const bool trailing = cell.empty() && &cell == &row.back() && row.size() > 1;
-    if (trailing) continue;
-    if (cell.empty() || type_of(cell) != ColumnType::text || !seen.insert(cell).second) {
-      return false;
-    }
-  }
-  return true;
-}
-
-std::vector<Column> make_columns(const Row& names, size_t width) {
-  std::vector<Column> columns;
-  std::set<std::string> seen;
-  for (size_t i = 0; i < width; ++i) {
-    std::string name = i < names.size() ? one_line(slice_chars(names[i], 0, kNameCharsMax)) : "";
-    if (name.empty()) name = "column " + std::to_string(i + 1);
-    std::string unique = name;
-    for (int64_t n = 2; !seen.insert(unique).second; ++n) {
-      unique = name + " (" + std::to_string(n) + ")";
-    }
-    columns.push_back({std::move(unique), ColumnType::text});
-  }
-  return columns;
-}
-
-// "Name: value; name: value": a row that says on its own what it says.  Empty cells say nothing.
-void add_row(TextBuilder& text, const std::vector<Column>& columns, const Row& row) {
-  std::string line;
-  for (size_t i = 0; i < row.size(); ++i) {
-    if (row[i].empty()) continue;
-    if (!line.empty()) line += "; ";
-    line += columns[i].name;
-    line += ": ";
-    line += row[i];
-  }
-  text.add(line);
-  text.end_line();
-}
-
-std::string cell_text(std::string_view cell) {
-  std::string line;
-  for (const char c : canonical_text(trimmed(cell))) {
-    if (c != '\n') line += c;
-    if (c == '\n' && !line.empty() && line.back() != ' ') line += ' ';
-  }
-  return line;
-}
-
 std::vector<Row> read_rows(std::string_view text, char delimiter) {
   std::vector<Row> rows;
   RowReader reader(text, delimiter);
@@ -200,20 +109,6 @@ std::vector<Row> read_rows(std::string_view text, char delimiter) {
   return rows;
 }
 
-Table make_table(std::vector<Row> rows, std::string name) {
-  size_t width = 0;
-  for (const Row& row : rows) width = std::max(width, row.size());
-  const bool headed = !rows.empty() && is_header(rows[0]) && (rows.size() > 1 || width > 1);
-  Table table{.name = std::move(name),
-              .columns = make_columns(headed ? rows[0] : Row(), width),
-              .rows = {}};
-  if (headed) rows.erase(rows.begin());
-  for (Row& row : rows) row.resize(width);
-  table.rows = std::move(rows);
-  for (size_t i = 0; i < width; ++i) table.columns[i].type = type_of_column(table.rows, i);
-  return table;
-}
-
 Parsed parse_table(std::string_view bytes, std::string_view name, Format format) {
   const DecodedText decoded = decode_text(bytes);
   std::string_view text = decoded.text;
@@ -223,17 +118,14 @@ Parsed parse_table(std::string_view bytes, std::string_view name, Format format)
     delimiter = text[4];
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   }
-  std::vector<Row> rows = read_rows(text, delimiter);
-  const bool too_wide = std::any_of(rows.begin(), rows.end(),
-                                    [](const Row& row) { return row.size() > kColumnsMax; });
-  if (too_wide) return Unexpected{"a row has more than 10000 cells"};
+  Result<Table> table = make_table(read_rows(text, delimiter), one_line(stem_of(name)));
+  if (!table) return Unexpected{table.error()};
   ExtractedDocument document;
   document.format = format_name(format);
-  document.tables.push_back(make_table(std::move(rows), one_line(stem_of(name))));
-  const Table& table = document.tables[0];
   TextBuilder builder;
-  for (const Row& row : table.rows) add_row(builder, table.columns, row);
+  write_table(*table, builder);
   document.text = builder.take();
+  document.tables.push_back(*std::move(table));
   if (decoded.guessed) {
     document.warnings.push_back("the characters' encoding was guessed: " + decoded.charset);
   }

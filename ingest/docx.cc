@@ -1,44 +1,19 @@
-// DOCX (ECMA-376 WordprocessingML) by libarchive and pugixml, which knows no entities and fetches
-// nothing: paragraphs, headings, lists, tables, notes; deleted text is left out.
+// DOCX (ECMA-376 WordprocessingML): paragraphs, headings, lists, tables, notes; deleted text is
+// left out.
 #include <algorithm>
-#include <pugixml.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "base/utf8.h"
+#include "ingest/ooxml.h"
 #include "ingest/parsers.h"
 #include "ingest/text.h"
+#include "ingest/xml.h"
 #include "ingest/zip.h"
 
 namespace widenet::ingest {
 namespace {
-
-constexpr int kDepthMax = 200;
-
-// The element's name without its namespace prefix, which writers choose freely.
-std::string_view local_name(const pugi::xml_node& node) {
-  const std::string_view name = node.name();
-  const size_t colon = name.find(':');
-  return colon == std::string_view::npos ? name : name.substr(colon + 1);
-}
-
-pugi::xml_node child_of(const pugi::xml_node& node, std::string_view name) {
-  return node.find_child([&](const pugi::xml_node& child) { return local_name(child) == name; });
-}
-
-std::string_view attribute_of(const pugi::xml_node& node, std::string_view name) {
-  for (const pugi::xml_attribute& attribute : node.attributes()) {
-    std::string_view local = attribute.name();
-    local.remove_prefix(local.find(':') == local.npos ? 0 : local.find(':') + 1);
-    if (local == name) return attribute.value();
-  }
-  return {};
-}
-
-bool is_valid(const char* text) {
-  return is_valid_utf8(text);
-}
 
 class Writer {
  public:
@@ -63,8 +38,8 @@ class Writer {
 
  private:
   bool too_deep(int depth) {
-    reached_depth_max_ = reached_depth_max_ || depth > kDepthMax;
-    return depth > kDepthMax;
+    reached_depth_max_ = reached_depth_max_ || depth > kXmlDepthMax;
+    return depth > kXmlDepthMax;
   }
 
   // The second reading of the same thing, and what the author took away.
@@ -92,10 +67,11 @@ class Writer {
     for (const pugi::xml_node& child : node.children()) {
       const std::string_view name = local_name(child);
       if (name == "t") {
-        if (!is_valid(child.text().get())) continue;
+        const std::string_view text = text_in(child);
+        if (text.empty()) continue;
         out_.add(item_mark_);
         item_mark_ = {};
-        out_.add(child.text().get());
+        out_.add(text);
       } else if (name == "tab") {
         out_.blank();
       } else if (name == "br" || name == "cr") {
@@ -123,10 +99,9 @@ class Writer {
     for (const pugi::xml_node& child : node.children()) {
       const std::string_view name = local_name(child);
       if (name == "tr") {
-        std::string line;
-        int64_t n_cells = 0;
-        cells(child, depth + 1, line, n_cells);
-        if (line.find_first_not_of(" |") != std::string::npos) out_.add(line);
+        std::vector<std::string> texts;
+        cells(child, depth + 1, texts);
+        out_.add(row_line(texts));
         out_.end_line();
       } else if (name == "sdt" || name == "sdtContent") {  // content controls wrap rows
         rows(child, depth + 1);
@@ -134,21 +109,17 @@ class Writer {
     }
   }
 
-  void cells(const pugi::xml_node& row, int depth, std::string& line, int64_t& n_cells) {
+  void cells(const pugi::xml_node& row, int depth, std::vector<std::string>& texts) {
     if (too_deep(depth)) return;
     for (const pugi::xml_node& child : row.children()) {
       const std::string_view name = local_name(child);
-      if (name == "sdt" || name == "sdtContent") cells(child, depth + 1, line, n_cells);
+      if (name == "sdt" || name == "sdtContent") cells(child, depth + 1, texts);
       if (name != "tc") continue;
       TextBuilder text;
       Writer writer(text);
       writer.blocks(child, depth + 1);
       reached_depth_max_ = reached_depth_max_ || writer.reached_depth_max_;
-      if (n_cells++ > 0) line += " | ";
-      for (const char c : text.text()) {
-        if (c != '\n') line += c;
-        if (c == '\n' && line.back() != ' ') line += ' ';
-      }
+      texts.push_back(flattened(text.text()));
     }
   }
 
@@ -164,32 +135,10 @@ bool is_wanted(std::string_view name) {
          name == "docProps/core.xml";
 }
 
-Result<bool> load(pugi::xml_document& document, const std::string& xml) {
-  const pugi::xml_parse_result parsed = document.load_buffer(
-      xml.data(), xml.size(), pugi::parse_default | pugi::parse_ws_pcdata_single);
-  if (parsed) return true;
-  return Unexpected{std::string("the document's XML is damaged: ") + parsed.description()};
-}
-
-void read_properties(const std::string& xml, ExtractedDocument& document) {
-  pugi::xml_document parsed;
-  if (!load(parsed, xml)) return;  // the text matters more
-  for (const pugi::xml_node& property : parsed.document_element().children()) {
-    if (!is_valid(property.text().get())) continue;
-    const std::string value = one_line(property.text().get());
-    const std::string_view name = local_name(property);
-    if (value.empty()) continue;
-    if (name == "title") document.title = value;
-    if (name == "creator") document.metadata["author"] = value;
-    if (name == "modified") document.metadata["date"] = value;
-    if (name == "subject") document.metadata["subject"] = value;
-  }
-}
-
 }  // namespace
 
 Parsed parse_docx(std::string_view bytes, std::string_view) {
-  Result<std::map<std::string, std::string>> parts = read_zip(bytes, is_wanted);
+  Result<OoxmlParts> parts = read_zip(bytes, is_wanted);
   if (!parts) return Unexpected{parts.error()};
   const auto body = std::find_if(parts->begin(), parts->end(), [](const auto& part) {
     return part.first.starts_with("word/document");
@@ -197,20 +146,20 @@ Parsed parse_docx(std::string_view bytes, std::string_view) {
   if (body == parts->end()) return Unexpected{"the DOCX has no word/document.xml"};
   ExtractedDocument document;
   document.format = "docx";
-  read_properties((*parts)["docProps/core.xml"], document);
+  read_core_properties(*parts, document);
   TextBuilder text;
   Writer writer(text);
   for (const std::string& name :
        {body->first, std::string("word/footnotes.xml"), std::string("word/endnotes.xml")}) {
     pugi::xml_document parsed;
     if (!parts->contains(name)) continue;
-    const Result<bool> loaded = load(parsed, (*parts)[name]);
+    const Result<bool> loaded = load_xml(parsed, (*parts)[name]);
     if (!loaded) return Unexpected{loaded.error()};
     writer.blocks(parsed.document_element(), 0);
   }
   if (document.title.empty()) document.title = writer.title();
   if (writer.reached_depth_max()) {
-    document.warnings.push_back("parts nested more than 200 levels deep were left out");
+    document.warnings.emplace_back(kTooDeepWarning);
   }
   document.text = text.take();
   Extraction extraction;

@@ -205,17 +205,13 @@ class Writer {
       }
       return;
     }
-    std::string line;
-    bool any = false;
-    for (size_t i = 0; i < cells.size(); ++i) {
+    std::vector<std::string> texts;
+    for (const xmlNode* cell : cells) {
       TextBuilder cell_text;
-      Writer(cell_text).children(cells[i], depth + 1);
-      const std::string content = flattened(cell_text.take());
-      if (i > 0) line += " | ";
-      line += content;
-      any = any || !content.empty();
+      Writer(cell_text).children(cell, depth + 1);
+      texts.push_back(flattened(cell_text.text()));
     }
-    if (any) out_.add(line);
+    out_.add(row_line(texts));
     end_line();
   }
 
@@ -226,15 +222,6 @@ class Writer {
       if (view(child->name) == "table" || holds_table(child, depth + 1)) return true;
     }
     return false;
-  }
-
-  static std::string flattened(std::string text) {
-    std::string line;
-    for (const char c : text) {
-      if (c != '\n') line += c;
-      if (c == '\n' && !line.empty() && line.back() != ' ') line += ' ';
-    }
-    return line;
   }
 
   void flat_text(const xmlNode* node) {

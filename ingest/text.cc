@@ -199,6 +199,24 @@ std::string one_line(std::string_view text) {
   return std::string(trimmed(slice_chars(line, 0, kTitleCharsMax)));
 }
 
+std::string flattened(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    if (c != '\n') line += c;
+    if (c == '\n' && !line.empty() && line.back() != ' ') line += ' ';
+  }
+  return line;
+}
+
+std::string row_line(const std::vector<std::string>& cells) {
+  std::string line;
+  for (const std::string& cell : cells) {
+    if (&cell != cells.data()) line += " | ";
+    line += cell;
+  }
+  return line.find_first_not_of(" |") == std::string::npos ? std::string() : line;
+}
+
 std::string_view trimmed(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};

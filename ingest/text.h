@@ -3,10 +3,13 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace widenet::ingest {
 
@@ -67,6 +70,21 @@ bool is_canonical(std::string_view text);
 
 // One line of at most kTitleCharsMax characters: blanks and newlines collapsed, ends trimmed.
 std::string one_line(std::string_view text);
+
+// Canonical text as one line of any length: a newline becomes a blank.
+std::string flattened(std::string_view text);
+
+// "a | b | c": a row of a table inside other text; empty if all of its cells are.
+std::string row_line(const std::vector<std::string>& cells);
+
+// The number that the whole text is; none for an empty one.
+template <typename T>
+std::optional<T> number_from(std::string_view text) {
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_number = error == std::errc() && end == text.data() + text.size();
+  return is_number ? std::optional<T>(number) : std::nullopt;
+}
 
 // Without blanks and newlines at the ends.
 std::string_view trimmed(std::string_view text);

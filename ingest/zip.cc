@@ -3,8 +3,11 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <memory>
+#include <vector>
 
 namespace widenet::ingest {
 namespace {
@@ -27,6 +30,20 @@ Result<bool> read_entry(struct archive* reader, int64_t& bytes_left, std::string
     if (bytes_left < 0) return Unexpected{"the ZIP archive unpacks to more than the limit allows"};
     contents.append(buffer.data(), static_cast<size_t>(got));
   }
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  for (size_t at = 0; at < text.size(); ++at) {
+    unsigned char byte = 0;
+    const std::string_view digits = text.substr(at + 1, 2);
+    const bool is_escape =
+        text[at] == '%' && digits.size() == 2 &&
+        std::from_chars(digits.data(), digits.data() + 2, byte, 16).ptr == digits.data() + 2;
+    decoded += is_escape ? static_cast<char>(byte) : text[at];
+    at += is_escape ? 2 : 0;
+  }
+  return decoded;
 }
 
 }  // namespace
@@ -57,6 +74,25 @@ Result<std::map<std::string, std::string>> read_zip(
     if (!read) return Unexpected{read.error()};
   }
   return entries;
+}
+
+std::string resolved_name(std::string_view source, std::string_view reference) {
+  const std::string path = percent_decoded(reference.substr(0, reference.find('#')));
+  std::string whole = path;
+  if (!path.starts_with('/')) whole = std::string(source.substr(0, source.rfind('/') + 1)) + path;
+  std::vector<std::string_view> steps;
+  for (std::string_view rest = whole; !rest.empty();) {
+    const std::string_view step = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(rest.size(), step.size() + 1));
+    if (step == ".." && !steps.empty()) steps.pop_back();
+    if (!step.empty() && step != "." && step != "..") steps.push_back(step);
+  }
+  std::string name;
+  for (const std::string_view step : steps) {
+    if (!name.empty()) name += '/';
+    name += step;
+  }
+  return name;
 }
 
 }  // namespace widenet::ingest

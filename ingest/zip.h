@@ -23,4 +23,9 @@ Result<std::map<std::string, std::string>> read_zip(
     const std::function<bool(std::string_view name)>& wants,
     const ZipLimits& limits = {});
 
+// The entry that `reference`, a relative URI written in the entry `source`, names: from the
+// source's folder on, or from the archive's root if it begins with a slash; without its fragment;
+// percent escapes undone.  ".." stops at the root.
+std::string resolved_name(std::string_view source, std::string_view reference);
+
 }  // namespace widenet::ingest

@@ -1,0 +1,34 @@
+// Rows of cells as a typed table, and as text: what CSV and spreadsheets have in common.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "ingest/document.h"
+#include "ingest/text.h"
+
+namespace widenet::ingest {
+
+using Row = std::vector<std::string>;
+
+// Of one document, empty cells included: what a gigabyte of memory holds.
+inline constexpr size_t kCellsMax = 16'000'000;
+inline constexpr std::string_view kTooMuchInTables =
+    "there are more than 16 million cells or 64 MiB of text in tables; split the file";
+
+// A cell's text as the table keeps it: canonical, on one line.
+std::string cell_text(std::string_view cell);
+
+// Types the columns of `rows`, whose cells are cell_texts, and fills up short rows.  The first row
+// names the columns if it can; else they are "column 1", "column 2", ...  Refuses a row of more
+// than 10000 cells, and more than kCellsMax cells in all.
+Result<Table> make_table(std::vector<Row> rows, std::string name);
+
+// A line a row, "Name: value; name: value": each says on its own what it says.  Empty cells say
+// nothing.
+void write_table(const Table& table, TextBuilder& text);
+
+}  // namespace widenet::ingest
