@@ -4,6 +4,7 @@
 #include <unicode/utext.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 
@@ -229,7 +230,8 @@ std::vector<ChunkRange> chunk_document(const ExtractedDocument& document,
                                        const TokenCounter& count_tokens,
                                        int64_t tokens_max) {
   const std::string& format = document.format;
-  const bool has_rows = format == "csv" || format == "tsv" || format == "json" || format == "jsonl";
+  constexpr std::array kOfRows = {"csv", "tsv", "xlsx", "ods", "json", "jsonl"};
+  const bool has_rows = std::find(kOfRows.begin(), kOfRows.end(), format) != kOfRows.end();
   return chunk_text(document.text, document.pages, count_tokens,
                     {.tokens_max = tokens_max, .keep_lines = has_rows});
 }

@@ -34,7 +34,7 @@ std::vector<ChunkRange> chunk_text(std::string_view text,
                                    const TokenCounter& count_tokens,
                                    const ChunkOptions& options = {});
 
-// The same with what the document's format asks for: rows of CSV and JSON stay whole.
+// The same with what the document's format asks for: rows of CSV, spreadsheets and JSON stay whole.
 std::vector<ChunkRange> chunk_document(const ExtractedDocument& document,
                                        const TokenCounter& count_tokens,
                                        int64_t tokens_max = 512);

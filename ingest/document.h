@@ -25,7 +25,7 @@ struct WordBox {
 };
 
 struct Page {
-  int32_t number = 0;  // as a reader counts: the first is 1
+  int32_t number = 0;  // as a reader counts pages, slides, sheets or chapters: the first is 1
   int64_t start_char = 0;
   int64_t end_char = 0;
   float width = 0;  // points
@@ -40,8 +40,9 @@ struct Column {
   ColumnType type = ColumnType::text;
 };
 
-// The cells of a CSV or TSV file; every row has as many cells as there are columns.  A column is
-// integer or real only if each of its non-empty cells is.  The text says the same, a line a row.
+// The cells of a CSV or TSV file, or of a workbook's sheet; every row has as many cells as there
+// are columns.  A column is integer or real only if each of its non-empty cells is.  The text says
+// the same, a line a row.
 struct Table {
   std::string name;
   std::vector<Column> columns;
@@ -53,7 +54,7 @@ struct Table {
 // Characters are not normalised otherwise, so that a quote matches what the reader sees.
 struct ExtractedDocument {
   std::string title;   // one line, at most kTitleCharsMax; empty if the document gives none
-  std::string format;  // "txt", "md", "html", "pdf", "docx", "csv", "tsv", "json", "jsonl", "eml"
+  std::string format;  // a format's name, as ingest/extract.h knows it: "txt", "pdf", "xlsx", ...
   std::string text;
   std::vector<Page> pages;  // in order, not overlapping; empty for formats without pages
   std::vector<Table> tables;

@@ -6,6 +6,7 @@
 
 #include "ingest/parsers.h"
 #include "ingest/text.h"
+#include "ingest/zip.h"
 
 namespace widenet::ingest {
 namespace {
@@ -19,7 +20,10 @@ struct FormatEntry {
 constexpr FormatEntry kFormats[] = {
     {Format::txt, "txt", parse_txt},       {Format::md, "md", parse_md},
     {Format::html, "html", parse_html},    {Format::pdf, "pdf", parse_pdf},
-    {Format::docx, "docx", parse_docx},    {Format::csv, "csv", parse_csv},
+    {Format::docx, "docx", parse_docx},    {Format::odt, "odt", parse_odt},
+    {Format::xlsx, "xlsx", parse_xlsx},    {Format::ods, "ods", parse_ods},
+    {Format::pptx, "pptx", parse_pptx},    {Format::odp, "odp", parse_odp},
+    {Format::epub, "epub", parse_epub},    {Format::csv, "csv", parse_csv},
     {Format::tsv, "tsv", parse_tsv},       {Format::json, "json", parse_json},
     {Format::jsonl, "jsonl", parse_jsonl}, {Format::eml, "eml", parse_eml},
 };
@@ -41,7 +45,8 @@ struct Magic {
   const char* reason;
 };
 constexpr Magic kUnreadable[] = {
-    {"\xD0\xCF\x11\xE0", "this is an encrypted or pre-2007 Office file; save it as DOCX or PDF"},
+    {"\xD0\xCF\x11\xE0",
+     "this is an encrypted or pre-2007 Office file; save it as DOCX, XLSX, PPTX or PDF"},
     {"\x89PNG", "this is a PNG image"},
     {"\xFF\xD8\xFF", "this is a JPEG image"},
     {"GIF8", "this is a GIF image"},
@@ -62,22 +67,58 @@ constexpr Magic kUnreadable[] = {
     {"{\\rtf", "this is RTF; save it as DOCX or PDF"},
 };
 
-// The kinds of ZIP that we know, by a name that their directory holds.
-constexpr Magic kZips[] = {
-    {"xl/workbook", "this is a spreadsheet (XLSX); save its sheets as CSV"},
-    {"ppt/presentation", "this is a presentation (PPTX); save it as PDF"},
-    {"opendocument.text", "this is an OpenDocument text; save it as DOCX or PDF"},
-    {"opendocument", "this is an OpenDocument file; save it as PDF or CSV"},
-    {"application/epub+zip", "this is an EPUB book; save it as HTML or PDF"},
+// The kinds of ZIP that say what they are in an entry "mimetype"; templates end in more.
+struct MimeType {
+  std::string_view type;
+  Format format;
+};
+constexpr MimeType kMimeTypes[] = {
+    {"application/epub+zip", Format::epub},
+    {"application/vnd.oasis.opendocument.text", Format::odt},
+    {"application/vnd.oasis.opendocument.spreadsheet", Format::ods},
+    {"application/vnd.oasis.opendocument.presentation", Format::odp},
 };
 
+// And those that do not, by an entry that they have.
+struct Member {
+  std::string_view prefix;
+  Format format;
+};
+constexpr Member kMembers[] = {
+    {"META-INF/container.xml", Format::epub},
+    {"word/document", Format::docx},
+    {"xl/workbook", Format::xlsx},
+    {"ppt/presentation", Format::pptx},
+};
+
+// By names alone, so that a document is not taken for one that is embedded in it.
 Result<Format> detect_zip(std::string_view bytes) {
-  if (bytes.find("word/document") != std::string_view::npos) return Format::docx;
-  for (const Magic& zip : kZips) {
-    if (bytes.find(zip.bytes) != std::string_view::npos) return Unexpected{zip.reason};
+  std::optional<Format> by_member;
+  bool is_binary = false;
+  const auto entries = read_zip(bytes, [&](std::string_view name) {
+    for (const Member& member : kMembers) {
+      if (name.starts_with(member.prefix)) by_member = member.format;
+    }
+    is_binary = is_binary || name == "xl/workbook.bin";
+    return name == "mimetype";
+  });
+  // A damaged archive whose beginning tells is for the parser to refuse.
+  if (entries && entries->contains("mimetype")) {
+    const std::string_view type = trimmed(entries->at("mimetype"));
+    for (const MimeType& known : kMimeTypes) {
+      if (type.starts_with(known.type)) return known.format;
+    }
+    if (type.starts_with("application/vnd.oasis.opendocument")) {
+      return Unexpected{"this is an OpenDocument drawing, formula or database; save it as PDF"};
+    }
   }
+  if (is_binary) return Unexpected{"this is a binary spreadsheet (XLSB); save it as XLSX"};
+  if (by_member) return *by_member;
   return Unexpected{"this is a ZIP archive; unpack it first"};
 }
+
+// Formats whose content is certain, so that a name that says another is worth a word.
+constexpr std::array kCertain = {"pdf", "docx", "odt", "xlsx", "ods", "pptx", "odp", "epub"};
 
 bool looks_like_html(std::string_view head) {
   const std::string lower = lowered(head.substr(0, 1024));
@@ -173,7 +214,9 @@ Result<Extraction> extract(std::string_view format, std::string_view bytes, std:
     if (static_cast<int64_t>(document.text.size()) > kTextBytesMax) {
       return Unexpected{"the text is longer than 64 MiB; split the file"};
     }
-    if ((extension == "pdf" || extension == "docx") && extension != document.format) {
+    const bool is_certain =
+        std::find(kCertain.begin(), kCertain.end(), extension) != kCertain.end();
+    if (is_certain && extension != document.format) {
       document.warnings.push_back("the name says " + extension + ", the content is " +
                                   document.format);
     }

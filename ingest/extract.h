@@ -11,7 +11,24 @@
 
 namespace widenet::ingest {
 
-enum class Format { txt, md, html, pdf, docx, csv, tsv, json, jsonl, eml };
+enum class Format {
+  txt,
+  md,
+  html,
+  pdf,
+  docx,
+  odt,
+  xlsx,
+  ods,
+  pptx,
+  odp,
+  epub,
+  csv,
+  tsv,
+  json,
+  jsonl,
+  eml
+};
 
 std::string_view format_name(Format format);
 std::optional<Format> format_named(std::string_view name);

@@ -17,13 +17,19 @@ Parsed parse_md(std::string_view bytes, std::string_view name);
 Parsed parse_html(std::string_view bytes, std::string_view name);
 Parsed parse_pdf(std::string_view bytes, std::string_view name);
 Parsed parse_docx(std::string_view bytes, std::string_view name);
+Parsed parse_odt(std::string_view bytes, std::string_view name);
+Parsed parse_xlsx(std::string_view bytes, std::string_view name);
+Parsed parse_ods(std::string_view bytes, std::string_view name);
+Parsed parse_pptx(std::string_view bytes, std::string_view name);
+Parsed parse_odp(std::string_view bytes, std::string_view name);
+Parsed parse_epub(std::string_view bytes, std::string_view name);
 Parsed parse_csv(std::string_view bytes, std::string_view name);
 Parsed parse_tsv(std::string_view bytes, std::string_view name);
 Parsed parse_json(std::string_view bytes, std::string_view name);
 Parsed parse_jsonl(std::string_view bytes, std::string_view name);
 Parsed parse_eml(std::string_view bytes, std::string_view name);
 
-// HTML that is already decoded, as in a mail: only its text.
+// HTML that is already decoded, as in a mail or a book: only its main text.
 std::string text_of_html(std::string_view html);
 
 }  // namespace widenet::ingest

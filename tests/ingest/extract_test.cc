@@ -78,11 +78,14 @@ TEST(ExtractTest, RefusalsSayWhatTheBytesAre) {
   EXPECT_EQ(refusal_of("auto", " \n\t\n"), "the file has only blanks");
   EXPECT_EQ(refusal_of("auto", "\x89PNG\r\n", "scan.pdf"), "this is a PNG image");
   EXPECT_EQ(refusal_of("auto", "\xD0\xCF\x11\xE0 old", "a.doc"),
-            "this is an encrypted or pre-2007 Office file; save it as DOCX or PDF");
+            "this is an encrypted or pre-2007 Office file; save it as DOCX, XLSX, PPTX or PDF");
   EXPECT_EQ(refusal_of("auto", make_zip({{"a.txt", "x"}})),
             "this is a ZIP archive; unpack it first");
-  EXPECT_EQ(refusal_of("auto", make_zip({{"xl/workbook.xml", "x"}})),
-            "this is a spreadsheet (XLSX); save its sheets as CSV");
+  EXPECT_EQ(refusal_of("auto", make_zip({{"xl/workbook.bin", "x"}})),
+            "this is a binary spreadsheet (XLSB); save it as XLSX");
+  EXPECT_EQ(
+      refusal_of("auto", make_zip({{"mimetype", "application/vnd.oasis.opendocument.graphics"}})),
+      "this is an OpenDocument drawing, formula or database; save it as PDF");
   EXPECT_EQ(refusal_of("auto", repeated(std::string_view("\x01\x02\x80\0\x03", 5), 100), "a.csv"),
             "the bytes are neither text nor a known format, whatever the name says (.csv)");
   EXPECT_EQ(refusal_of("nonsense", "x"), "unknown format nonsense");
