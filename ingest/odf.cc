@@ -57,6 +57,9 @@ Result<bool> read_odf(std::string_view bytes,
   if ((*parts)["META-INF/manifest.xml"].find("encryption-data") != std::string::npos) {
     return Unexpected{"the document is encrypted and needs a password; save it without one"};
   }
+  if (!parts->contains("content.xml")) {
+    return Unexpected{"the document has no content.xml; it may hold only styles"};
+  }
   const Result<bool> loaded = load_xml(content.xml, (*parts)["content.xml"]);
   if (!loaded) return loaded;
   content.body = child_of(child_of(content.xml.document_element(), "body"), body);

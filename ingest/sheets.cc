@@ -10,21 +10,44 @@
 namespace widenet::ingest {
 namespace {
 
-// Takes from the front the rows that are titles: of one cell, above the first of several.
-std::vector<std::string> take_titles(std::vector<Row>& rows) {
-  const auto n_filled = [](const Row& row) {
-    return std::count_if(row.begin(), row.end(), [](const auto& cell) { return !cell.empty(); });
-  };
-  const auto first =
-      std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return n_filled(row) > 1; });
-  std::vector<std::string> titles;
-  if (first == rows.end()) return titles;  // a list
-  for (auto row = rows.begin(); row != first; ++row) {
-    titles.push_back(
-        *std::find_if(row->begin(), row->end(), [](const auto& cell) { return !cell.empty(); }));
+constexpr size_t kTitleRowsMax = 20;
+
+size_t n_filled(const Row& row) {
+  return static_cast<size_t>(
+      std::count_if(row.begin(), row.end(), [](const auto& cell) { return !cell.empty(); }));
+}
+
+// Whether some column holds mostly numbers below row `at`, so that this names it rather than being
+// one of its rows.
+bool heads_numbers(const std::vector<Row>& rows, size_t at) {
+  for (size_t column = 0; column < rows[at].size(); ++column) {
+    int64_t balance = 0;
+    for (size_t i = at + 1; i < rows.size(); ++i) {
+      const std::string& cell = rows[i][column];
+      if (!cell.empty()) balance += is_number(cell) ? 1 : -1;
+    }
+    if (balance > 0) return true;
   }
-  rows.erase(rows.begin(), first);
-  return titles;
+  return false;
+}
+
+// How many rows at the top are a title or remarks: those of one cell above the first of several,
+// and all above a full row that clearly is a header.
+size_t count_titles(const std::vector<Row>& rows) {
+  size_t first = 0;
+  while (first < rows.size() && n_filled(rows[first]) < 2) ++first;
+  if (first == rows.size()) return 0;  // a list
+  for (size_t at = first; at < std::min(rows.size(), first + kTitleRowsMax); ++at) {
+    if (n_filled(rows[at]) < rows[at].size()) continue;
+    return names_columns(rows[at]) && heads_numbers(rows, at) ? at : first;
+  }
+  return first;
+}
+
+// Without the gaps: its columns are not the table's.
+std::string title_line(Row title) {
+  std::erase_if(title, [](const std::string& cell) { return cell.empty(); });
+  return row_line(title);
 }
 
 std::string padded(int64_t number, int width) {
@@ -95,14 +118,16 @@ Result<bool> SheetWriter::add(const Sheet& sheet, int32_t number) {
   if (!rows) return Unexpected{rows.error()};
   if (rows->empty()) return true;
   if (number > kPagesMax) return Unexpected{"the workbook has more than 20000 sheets"};
-  const std::vector<std::string> titles = take_titles(*rows);
+  const auto table_begin = rows->begin() + static_cast<int64_t>(count_titles(*rows));
+  const std::vector<Row> titles(rows->begin(), table_begin);
+  rows->erase(rows->begin(), table_begin);
   Result<Table> table = make_table(*std::move(rows), one_line(sheet.name()));
   if (!table) return Unexpected{"sheet \"" + one_line(sheet.name()) + "\": " + table.error()};
   text_.end_paragraph();
   const int64_t start_char = text_.add(table->name).start_char;
   text_.end_paragraph();
-  for (const std::string& title : titles) {
-    text_.add(title);
+  for (const Row& title : titles) {
+    text_.add(title_line(title));
     text_.end_line();
   }
   text_.end_paragraph();

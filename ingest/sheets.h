@@ -51,7 +51,7 @@ class Sheet {
 };
 
 // Adds the sheets one by one to a document's text, tables and pages: a page each, that begins with
-// the sheet's name.  Lines of one cell above the first row of several are text, not table.
+// the sheet's name.  Titles and remarks above the table's header are text, not table.
 class SheetWriter {
  public:
   explicit SheetWriter(ExtractedDocument& document) : document_(document) {}

@@ -37,20 +37,6 @@ ColumnType type_of_column(const std::vector<Row>& rows, size_t column) {
   return type;
 }
 
-// A first row names the columns if each of its cells says something that is no number and no other
-// cell says too.
-bool is_header(const Row& row) {
-  std::set<std::string_view> seen;
-  for (const std::string& cell : row) {
-    const bool trailing = cell.empty() && &cell == &row.back() && row.size() > 1;
-    if (trailing) continue;
-    if (cell.empty() || type_of(cell) != ColumnType::text || !seen.insert(cell).second) {
-      return false;
-    }
-  }
-  return true;
-}
-
 std::vector<Column> make_columns(const Row& names, size_t width) {
   std::vector<Column> columns;
   std::set<std::string> seen;
@@ -86,12 +72,26 @@ std::string cell_text(std::string_view cell) {
   return flattened(canonical_text(trimmed(cell)));
 }
 
+bool is_number(std::string_view cell) {
+  return type_of(cell) != ColumnType::text;
+}
+
+bool names_columns(const Row& row) {
+  std::set<std::string_view> seen;
+  for (const std::string& cell : row) {
+    const bool at_end = &cell == &row.front() || &cell == &row.back();
+    if (cell.empty() && at_end && row.size() > 1) continue;
+    if (cell.empty() || is_number(cell) || !seen.insert(cell).second) return false;
+  }
+  return !seen.empty();
+}
+
 Result<Table> make_table(std::vector<Row> rows, std::string name) {
   size_t width = 0;
   for (const Row& row : rows) width = std::max(width, row.size());
   if (width > kColumnsMax) return Unexpected{"a row has more than 10000 cells"};
   if (rows.size() * width > kCellsMax) return Unexpected{std::string(kTooMuchInTables)};
-  const bool headed = !rows.empty() && is_header(rows[0]) && (rows.size() > 1 || width > 1);
+  const bool headed = !rows.empty() && names_columns(rows[0]) && (rows.size() > 1 || width > 1);
   Table table{.name = std::move(name),
               .columns = make_columns(headed ? rows[0] : Row(), width),
               .rows = {}};

@@ -22,8 +22,15 @@ inline constexpr std::string_view kTooMuchInTables =
 // A cell's text as the table keeps it: canonical, on one line.
 std::string cell_text(std::string_view cell);
 
+// Whether a column's cells may count as numbers: "007" is a code, "inf" and "nan" are words.
+bool is_number(std::string_view cell);
+
+// A row may name the columns below it if each of its cells says something that is no number and no
+// other cell says too; the first and the last may be empty.
+bool names_columns(const Row& row);
+
 // Types the columns of `rows`, whose cells are cell_texts, and fills up short rows.  The first row
-// names the columns if it can; else they are "column 1", "column 2", ...  Refuses a row of more
+// names the columns if it may; else they are "column 1", "column 2", ...  Refuses a row of more
 // than 10000 cells, and more than kCellsMax cells in all.
 Result<Table> make_table(std::vector<Row> rows, std::string name);
 

@@ -97,6 +97,7 @@ TEST(CsvTest, ColumnsAreTyped) {
 TEST(CsvTest, RowsWithoutHeaderAndOfUnequalWidth) {
   EXPECT_EQ(text_of("csv", "1,2\n3,4,5\n"),
             "column 1: 1; column 2: 2\ncolumn 1: 3; column 2: 4; column 3: 5");
+  EXPECT_EQ(text_of("csv", ",a,b\n0,x,y\n"), "column 1: 0; a: x; b: y") << "an unnamed index";
   EXPECT_EQ(text_of("csv", "a,a\nx,y\n"), "column 1: a; column 2: a\ncolumn 1: x; column 2: y");
 }
 

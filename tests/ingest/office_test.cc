@@ -179,6 +179,8 @@ TEST(OfficeTest, DamageIsRefusedWithAReason) {
   EXPECT_EQ(refusal_of("xlsx", make_xlsx("<row><c></row>")),
             "the document's XML is damaged: Start-end tags mismatch");
   EXPECT_EQ(refusal_of("xlsx", make_zip({{"a", "b"}})), "the XLSX has no xl/workbook.xml");
+  EXPECT_EQ(refusal_of("odt", make_zip({{"mimetype", "application/vnd.oasis.opendocument.text"}})),
+            "the document has no content.xml; it may hold only styles");
   EXPECT_EQ(refusal_of("ods", make_odf("text", "<text:p>x</text:p>")),
             "the document's content.xml has no office:spreadsheet");
 }
@@ -212,6 +214,24 @@ TEST(XlsxTest, CellsLieWhereTheySayOrBehindTheOneBefore) {
                                       "<c r=\"A1\" t=\"s\"><v>7</v></c></row>"
                                       "<row><c r=\"A2\" t=\"str\"><v>x</v></c></row>")),
             "S\n\ncolumn 1: x");
+}
+
+TEST(XlsxTest, RemarksAboveAHeaderAreText) {
+  const auto row = [](const std::vector<std::string>& cells) {
+    std::string xml = "<row>";
+    for (const std::string& cell : cells) xml += "<c t=\"str\"><v>" + cell + "</v></c>";
+    return xml + "</row>";
+  };
+  const std::string header = row({"Name", "Age", "Town"});
+  const std::string data = row({"Ida", "61", "Oxmoor"}) + row({"Rex", "", "Tarn"});
+  EXPECT_EQ(
+      text_of("xlsx", make_xlsx(row({"Staff"}) + row({"as of", "", "March"}) + header + data)),
+      "S\n\nStaff\nas of | March\n\nName: Ida; Age: 61; Town: Oxmoor\nName: Rex; Town: Tarn");
+  EXPECT_EQ(text_of("xlsx", make_xlsx(row({"", "May", "June"}) + row({"Rent", "4", "5"}))),
+            "S\n\ncolumn 1: Rent; May: 4; June: 5");
+  // Nothing tells a header from a row of words that happens to be the first without a gap.
+  EXPECT_EQ(text_of("xlsx", make_xlsx(row({"Ida", "", "Tarn"}) + row({"Rex", "cook", "Oxmoor"}))),
+            "S\n\ncolumn 1: Ida; column 3: Tarn\ncolumn 1: Rex; column 2: cook; column 3: Oxmoor");
 }
 
 TEST(XlsxTest, CellsFarApartTakeNoMemoryInBetween) {
