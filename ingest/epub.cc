@@ -45,7 +45,8 @@ void read_metadata(const pugi::xml_node& package, ExtractedDocument& document) {
   for (const pugi::xml_node& entry : child_of(package, "metadata").children()) {
     const std::string value = one_line(text_in(entry));
     const std::string_view name = local_name(entry);
-    if (value.empty()) continue;
+    const bool is_unknown = name == "date" && value.starts_with("0101-01-01");  // so writes calibre
+    if (value.empty() || is_unknown) continue;
     if (name == "title" && document.title.empty()) document.title = value;
     if (name == "date" || name == "subject") document.metadata.emplace(name, value);
     if (name != "creator") continue;
@@ -58,11 +59,13 @@ void read_metadata(const pugi::xml_node& package, ExtractedDocument& document) {
 std::vector<std::string> spine_of(const pugi::xml_node& package, const std::string& package_name) {
   std::map<std::string_view, std::string> items;
   for (const pugi::xml_node& item : child_of(package, "manifest").children()) {
+    if (local_name(item) != "item") continue;
     items.emplace(attribute_of(item, "id"),
                   resolved_name(package_name, attribute_of(item, "href")));
   }
   std::vector<std::string> spine;
   for (const pugi::xml_node& reference : child_of(package, "spine").children()) {
+    if (local_name(reference) != "itemref") continue;
     const auto item = items.find(attribute_of(reference, "idref"));
     if (item != items.end()) spine.push_back(item->second);
   }
@@ -95,8 +98,8 @@ Result<bool> write_chapters(const std::vector<std::string>& spine,
         {.number = number, .start_char = start_char, .end_char = text.n_chars(), .words = {}});
   }
   if (n_missing > 0) {
-    document.warnings.push_back(std::to_string(n_missing) +
-                                " chapters were left out: the archive does not hold them");
+    document.warnings.push_back("chapters that the archive does not hold were left out: " +
+                                std::to_string(n_missing));
   }
   document.text = text.take();
   return true;
@@ -112,7 +115,7 @@ Parsed parse_epub(std::string_view bytes, std::string_view) {
   if (name.empty()) return Unexpected{"the EPUB's META-INF/container.xml names no package"};
   Result<Entries> inner = read_entries(bytes, {name});
   if (!inner) return Unexpected{inner.error()};
-  if (!inner->contains(name)) return Unexpected{"the EPUB has no package document " + name};
+  if (!inner->contains(name)) return Unexpected{"the EPUB's package document is missing"};
   pugi::xml_document package;
   const Result<bool> loaded = load_xml(package, (*inner)[name]);
   if (!loaded) return Unexpected{loaded.error()};
