@@ -8,7 +8,7 @@
 
 #include "ingest/parsers.h"
 #include "ingest/text.h"
-#include "ingest/xml.h"
+#include "ingest/xml_tree.h"
 #include "ingest/zip.h"
 
 namespace widenet::ingest {

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/utf8.h"
-#include "ingest/xml.h"
+#include "ingest/xml_tree.h"
 #include "ingest/zip.h"
 
 namespace widenet::ingest {

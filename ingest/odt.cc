@@ -6,7 +6,7 @@
 #include "ingest/odf.h"
 #include "ingest/parsers.h"
 #include "ingest/text.h"
-#include "ingest/xml.h"
+#include "ingest/xml_tree.h"
 
 namespace widenet::ingest {
 

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "ingest/text.h"
-#include "ingest/xml.h"
+#include "ingest/xml_tree.h"
 #include "ingest/zip.h"
 
 namespace widenet::ingest {

@@ -12,7 +12,7 @@
 #include "ingest/parsers.h"
 #include "ingest/slides.h"
 #include "ingest/text.h"
-#include "ingest/xml.h"
+#include "ingest/xml_tree.h"
 
 namespace widenet::ingest {
 namespace {

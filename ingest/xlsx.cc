@@ -14,7 +14,7 @@
 #include "ingest/parsers.h"
 #include "ingest/sheets.h"
 #include "ingest/text.h"
-#include "ingest/xml.h"
+#include "ingest/xml_tree.h"
 
 namespace widenet::ingest {
 namespace {

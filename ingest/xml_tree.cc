@@ -1,4 +1,4 @@
-#include "ingest/xml.h"
+#include "ingest/xml_tree.h"
 
 #include "base/utf8.h"
 
