@@ -62,8 +62,7 @@ bool may_be_mail(std::string_view bytes) {
 
 // Decided by the first bytes alone, because the rights depend on it.
 bool needs_tools(const ExtractChildOptions& options, std::string_view bytes) {
-  const bool is_pdf = bytes.substr(0, 1024).find("%PDF-") != std::string_view::npos;
-  return options.format == "pdf" || (options.format == "auto" && is_pdf);
+  return options.format == "pdf" || (options.format == "auto" && looks_like_pdf(bytes));
 }
 
 void give_up_rights_for(const ExtractChildOptions& options, std::string_view bytes) {

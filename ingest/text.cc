@@ -18,19 +18,6 @@ constexpr size_t kSniffedBytes = 64 << 10;
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr int kConfidenceMin = 30;  // of 100; below it ICU's guess is worse than windows-1252
 
-std::optional<std::string> converted(std::string_view bytes, const std::string& charset) {
-  UErrorCode status = U_ZERO_ERROR;
-  std::unique_ptr<UConverter, decltype(&ucnv_close)> converter(ucnv_open(charset.c_str(), &status),
-                                                               &ucnv_close);
-  if (U_FAILURE(status)) return std::nullopt;
-  const icu::UnicodeString wide(bytes.data(), static_cast<int32_t>(bytes.size()), converter.get(),
-                                status);
-  if (U_FAILURE(status) || wide.isBogus()) return std::nullopt;
-  std::string text;
-  wide.toUTF8String(text);
-  return to_valid_utf8(text);  // unpaired surrogates
-}
-
 struct Mark {
   std::string_view bytes;
   const char* charset;
@@ -113,25 +100,48 @@ size_t length_at(std::string_view text, size_t at) {
 
 }  // namespace
 
+std::optional<std::string> decoded_as(std::string_view bytes, const std::string& charset) {
+  UErrorCode status = U_ZERO_ERROR;
+  std::unique_ptr<UConverter, decltype(&ucnv_close)> converter(ucnv_open(charset.c_str(), &status),
+                                                               &ucnv_close);
+  if (U_FAILURE(status)) return std::nullopt;
+  const icu::UnicodeString wide(bytes.data(), static_cast<int32_t>(bytes.size()), converter.get(),
+                                status);
+  if (U_FAILURE(status) || wide.isBogus()) return std::nullopt;
+  std::string text;
+  wide.toUTF8String(text);
+  return to_valid_utf8(text);  // unpaired surrogates
+}
+
+std::string declared_charset(std::string_view bytes) {
+  const std::string head = lowered(bytes.substr(0, 4096));
+  size_t at = head.find("charset=");
+  if (at == std::string::npos && head.find("<?xml") <= 3) at = head.find("encoding=");
+  if (at == std::string::npos) return {};
+  const size_t start = head.find_first_not_of("\"' ", head.find('=', at) + 1);
+  if (start == std::string::npos) return {};
+  return head.substr(start, head.find_first_of("\"' >;/?", start) - start);
+}
+
 DecodedText decode_text(std::string_view bytes, std::string_view declared) {
   for (const Mark& mark : kMarks) {
     if (!bytes.starts_with(mark.bytes)) continue;
     const std::string_view rest = bytes.substr(mark.bytes.size());
     if (mark.charset == std::string_view("UTF-8")) return {to_valid_utf8(rest), "UTF-8"};
-    if (auto text = converted(rest, mark.charset)) return {*std::move(text), mark.charset};
+    if (auto text = decoded_as(rest, mark.charset)) return {*std::move(text), mark.charset};
   }
   const char* utf16 = utf16_without_mark(bytes);
   if (utf16 == nullptr && is_valid_utf8(bytes)) return {std::string(bytes), "UTF-8"};
   if (utf16 == nullptr && !declared.empty()) {
     const std::string charset(declared);
-    if (auto text = converted(bytes, charset)) return {*std::move(text), charset};
+    if (auto text = decoded_as(bytes, charset)) return {*std::move(text), charset};
   }
   std::string repaired = to_valid_utf8(bytes);
   if (utf16 == nullptr && is_nearly_utf8(bytes, repaired)) {
     return {std::move(repaired), "UTF-8", true};
   }
   const std::string charset = utf16 != nullptr ? utf16 : detected_charset(bytes);
-  if (auto text = converted(bytes, charset)) return {*std::move(text), charset, true};
+  if (auto text = decoded_as(bytes, charset)) return {*std::move(text), charset, true};
   return {std::move(repaired), "UTF-8", true};
 }
 
