@@ -85,6 +85,7 @@ bool looks_like_mbox(std::string_view text) {
 }
 
 Parsed parse_mbox(std::string_view bytes, std::string_view name) {
+  bytes.remove_prefix(std::min(bytes.find_first_not_of("\r\n"), bytes.size()));
   if (!looks_like_mbox(bytes)) return Unexpected{"the mailbox does not begin with a message"};
   Extraction extraction;
   TextBuilder text;

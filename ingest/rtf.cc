@@ -134,7 +134,7 @@ class Reader {
     end_paragraph();
     for (const std::string& note : notes_) {
       out_.end_paragraph();
-      out_.add(note);
+      add_lines(note);
     }
     document_.text = out_.take();
     finish_properties();
@@ -350,10 +350,20 @@ class Reader {
     const bool is_item = !mark.empty();
     is_item ? out_.end_line() : out_.end_paragraph();
     if (is_item) out_.add(item_mark(mark));
-    out_.add(text);
+    add_lines(text);
     is_item ? out_.end_line() : out_.end_paragraph();
     const bool is_heading = group().outline_level < 9 || heading_styles_.contains(group().style);
     if (is_heading && heading_.empty()) heading_ = one_line(text);
+  }
+
+  // Tabs before a line's first word place it on the page and say nothing.
+  void add_lines(std::string_view text) {
+    while (!text.empty()) {
+      const std::string_view line = text.substr(0, text.find('\n'));
+      text.remove_prefix(std::min(text.size(), line.size() + 1));
+      out_.add(trimmed(line));
+      out_.end_line();
+    }
   }
 
   // Numbers are kept, whatever else stands before an item is a dash.
