@@ -83,7 +83,8 @@ class Alphabet {
     const icu::UnicodeString order = icu::UnicodeString::fromUTF8(letters);
     is_latin_ = order.charAt(0) < 0x250;
     for (int32_t i = 0; i < order.length(); ++i) {
-      const double worth = is_latin_ || i < 8 ? 1.0 : i < 16 ? 0.6 : i < 24 ? 0.2 : 0.0;
+      const int32_t rank = i / std::max(8, order.length() / 4);
+      const double worth = is_latin_ || rank == 0 ? 1.0 : std::max(1.0 - 0.4 * rank, 0.0);
       worth_.try_emplace(order.charAt(i), worth);
     }
   }
@@ -261,7 +262,7 @@ bool is_utf16(std::string_view bytes, bool is_little) {
     n_usual += (unit >= 0x20 && unit < 0x7F) || unit == '\n' || unit == 0x3001 || unit == 0x3002;
     n_unsound += !is_surrogate && !is_sound(unit);
   }
-  return n_usual * 50 >= n_units && n_usual > 0 && n_unsound * 500 <= n_units;
+  return n_usual * 100 >= n_units && n_usual > 0 && n_unsound * 500 <= n_units;
 }
 
 }  // namespace

@@ -28,6 +28,22 @@ constexpr Mark kMarks[] = {{"\xEF\xBB\xBF", "UTF-8"},
                            {"\xFF\xFE", "UTF-16LE"},
                            {"\xFE\xFF", "UTF-16BE"}};
 
+// What the name mostly stands for: programs write more than the standard has, and browsers read it.
+std::string superset_of(const std::string& charset) {
+  constexpr std::pair<std::string_view, const char*> kSupersets[] = {{"iso-8859-1", "windows-1252"},
+                                                                     {"iso-8859-9", "windows-1254"},
+                                                                     {"us-ascii", "windows-1252"},
+                                                                     {"gb2312", "GB18030"},
+                                                                     {"gbk", "GB18030"},
+                                                                     {"euc-kr", "windows-949"},
+                                                                     {"tis-620", "windows-874"}};
+  const std::string name = lowered(charset);
+  for (const auto& [subset, superset] : kSupersets) {
+    if (name == subset) return superset;
+  }
+  return charset;
+}
+
 // UTF-8 that a cut or a slip damaged: sequences of several bytes, and hardly an ill-formed one.
 bool is_nearly_utf8(std::string_view bytes, const std::string& repaired) {
   int64_t replaced = 0;
@@ -74,8 +90,8 @@ size_t length_at(std::string_view text, size_t at) {
 
 std::optional<std::string> decoded_as(std::string_view bytes, const std::string& charset) {
   UErrorCode status = U_ZERO_ERROR;
-  std::unique_ptr<UConverter, decltype(&ucnv_close)> converter(ucnv_open(charset.c_str(), &status),
-                                                               &ucnv_close);
+  const std::unique_ptr<UConverter, decltype(&ucnv_close)> converter(
+      ucnv_open(superset_of(charset).c_str(), &status), &ucnv_close);
   if (U_FAILURE(status)) return std::nullopt;
   const icu::UnicodeString wide(bytes.data(), static_cast<int32_t>(bytes.size()), converter.get(),
                                 status);
