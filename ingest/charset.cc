@@ -227,6 +227,15 @@ std::map<std::string, int32_t> confidences(std::string_view bytes) {
   return confidences;
 }
 
+// From shortly before the first byte that is not ASCII.
+std::string_view telling_part(std::string_view bytes) {
+  constexpr int64_t kBefore = 64;
+  const auto first = std::find_if(bytes.begin(), bytes.end(),
+                                  [](char c) { return static_cast<uint8_t>(c) >= 0x80; });
+  const int64_t at = first == bytes.end() ? 0 : first - bytes.begin();
+  return bytes.substr(static_cast<size_t>(std::max<int64_t>(at - kBefore, 0)), kSniffedBytes);
+}
+
 // --- wide charsets
 
 bool is_sound(UChar32 c) {
@@ -291,7 +300,7 @@ bool looks_like_iso2022(std::string_view bytes) {
 }
 
 std::string likely_charset(std::string_view bytes) {
-  const std::string_view sample = bytes.substr(0, kSniffedBytes);
+  const std::string_view sample = telling_part(bytes);
   const auto witness = confidences(sample);
   std::string best = "windows-1252";
   double best_score = kScoreMin;

@@ -6,6 +6,7 @@
 
 #include "ingest/parsers.h"
 #include "ingest/text.h"
+#include "ingest/zip.h"
 
 namespace widenet::ingest {
 namespace {
@@ -67,12 +68,13 @@ constexpr Magic kUnreadable[] = {
     {"SQLite format 3", "this is an SQLite database"},
 };
 
-// The kinds of ZIP that we know, by a name that their directory holds.
+// The kinds of ZIP that we know, by how a name in them or their first bytes' type begins.
 constexpr Magic kZips[] = {
     {"xl/workbook", "this is a spreadsheet (XLSX); save its sheets as CSV"},
     {"ppt/presentation", "this is a presentation (PPTX); save it as PDF"},
-    {"opendocument.text", "this is an OpenDocument text; save it as DOCX or PDF"},
-    {"opendocument", "this is an OpenDocument file; save it as PDF or CSV"},
+    {"application/vnd.oasis.opendocument.text",
+     "this is an OpenDocument text; save it as DOCX or PDF"},
+    {"application/vnd.oasis.opendocument", "this is an OpenDocument file; save it as PDF or CSV"},
     {"application/epub+zip", "this is an EPUB book; save it as HTML or PDF"},
 };
 
@@ -80,12 +82,23 @@ bool looks_like_zip(std::string_view bytes) {
   return bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06");
 }
 
+// By names, because an archive may hold such files as they are.
 Result<Format> detect_zip(std::string_view bytes) {
-  if (bytes.find("word/document") != std::string_view::npos) return Format::docx;
+  constexpr size_t kTypeAt = 38;  // of a first entry "mimetype" that is stored, not packed
+  const std::string_view type = bytes.substr(std::min(bytes.size(), kTypeAt));
   for (const Magic& zip : kZips) {
-    if (bytes.find(zip.bytes) != std::string_view::npos) return Unexpected{zip.reason};
+    if (type.starts_with(zip.bytes)) return Unexpected{zip.reason};
   }
-  return Format::zip;
+  ZipReader reader(bytes);
+  while (true) {
+    const auto entry = reader.next();
+    if (!entry || !*entry) return Format::zip;  // its parser says what is wrong with it
+    const std::string_view name = (*entry)->name;
+    if (name.starts_with("word/document")) return Format::docx;
+    for (const Magic& zip : kZips) {
+      if (name.starts_with(zip.bytes)) return Unexpected{zip.reason};
+    }
+  }
 }
 
 bool looks_like_html(std::string_view head) {

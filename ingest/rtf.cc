@@ -16,7 +16,7 @@
 namespace widenet::ingest {
 namespace {
 
-constexpr size_t kDepthMax = 1000;  // of groups; Word itself stops at fewer
+constexpr size_t kDepthMax = 1000;  // of groups
 constexpr size_t kFontsMax = 10'000;
 constexpr size_t kWordBytesMax = 32;  // a control word's letters
 
@@ -224,7 +224,7 @@ class Reader {
     if (c == '*') is_starred_ = true;
     if (c == '~') append("\xC2\xA0");
     if (c == '_') append("-");
-    if (c == '\r' || c == '\n') end_paragraph();
+    if (c == '\r' || c == '\n') control_word("par", 0, /*has_number=*/false);
   }
 
   void control_word(std::string_view word, int64_t number, bool has_number) {
@@ -321,7 +321,7 @@ class Reader {
     const std::string name = lowered(one_line(std::exchange(style_name_, {})));
     const bool is_heading =
         style.outline_level < 9 || name.starts_with("heading") || name.starts_with("title");
-    if (is_heading) heading_styles_.insert(style.style);
+    if (is_heading && style.style >= 0) heading_styles_.insert(style.style);
   }
 
   // --- structure

@@ -66,6 +66,7 @@ class Writer {
 
   const std::string& title() const { return title_; }
   bool reached_depth_max() const { return reached_depth_max_; }
+  bool is_too_long() const { return n_bytes_ > kTextBytesMax; }
 
   void document(const pugi::xml_node& root) {
     find_records(root, 0);
@@ -178,7 +179,8 @@ class Writer {
       if (!is_blank) field.value += c;
       if (is_blank && !field.value.empty() && field.value.back() != ' ') field.value += ' ';
     }
-    if (field.value.empty()) return;
+    if (field.value.empty() || is_too_long()) return;
+    n_bytes_ += std::ssize(field.path) + std::ssize(field.value);  // a long name is in many paths
     if (in_record_) {
       fields_.push_back(std::move(field));
     } else {
@@ -190,6 +192,7 @@ class Writer {
   std::unordered_set<const void*> records_;
   std::vector<Field> fields_;  // of the open record
   bool in_record_ = false;
+  int64_t n_bytes_ = 0;
   std::string title_;
   bool reached_depth_max_ = false;
 };
@@ -210,6 +213,7 @@ Parsed parse_xml(std::string_view bytes, std::string_view) {
     TextBuilder text;
     Writer writer(text);
     writer.document(parsed.document_element());
+    if (writer.is_too_long()) return Unexpected{"the text is longer than 64 MiB; split the file"};
     document.title = writer.title();
     document.text = text.take();
     if (writer.reached_depth_max()) {

@@ -75,15 +75,17 @@ TEST(ArchiveTest, NestedArchivesAreOpenedTwoDeep) {
 
 TEST(ArchiveTest, AnArchiveOfPapersIsNoPaper) {
   const auto documents =
-      extract_bytes(make_zip({{"a.docx", make_docx("<w:p><w:r><w:t>Agreed</w:t></w:r></w:p>")},
+      extract_bytes(make_zip({{"notes/word/document.txt", "about Word"},
+                              {"a.docx", make_docx("<w:p><w:r><w:t>Agreed</w:t></w:r></w:p>")},
                               {"b.bin", "\x89PNG"}}),
                     "out.zip");
   ASSERT_TRUE(documents.has_value()) << documents.error();
-  ASSERT_EQ(documents->size(), 2U);
+  ASSERT_EQ(documents->size(), 3U);
   EXPECT_EQ((*documents)[0].format, "zip");
   EXPECT_EQ((*documents)[0].warnings,
             std::vector<std::string>{"\"b.bin\" was not read: this is a PNG image"});
-  EXPECT_EQ((*documents)[1].text, "Agreed");
+  EXPECT_EQ((*documents)[1].text, "about Word");
+  EXPECT_EQ((*documents)[2].text, "Agreed");
 }
 
 TEST(ArchiveTest, AStoredPdfAtItsStartIsNotTakenForIt) {
@@ -98,6 +100,21 @@ TEST(ArchiveTest, EmptyOnesBombsAndDamageAreRefused) {
   EXPECT_EQ(refusal_of("zip", make_zip({{"a", std::string(1 << 20, ' ')}}, 200)),
             "the ZIP archive unpacks to more than 128 MiB; split it");
   EXPECT_FALSE(extract("zip", "PK\x03\x04", ""));
+}
+
+TEST(ArchiveTest, EncryptedMembersAreNamed) {
+  std::string zip = make_zip({{"open.txt", "words"}, {"secret.txt", "more words"}});
+  const size_t local = zip.rfind("PK\x03\x04");
+  const size_t central = zip.rfind("PK\x01\x02");
+  zip[local + 6] = static_cast<char>(zip[local + 6] | 1);  // the flag that says so
+  zip[central + 8] = static_cast<char>(zip[central + 8] | 1);
+  const auto extraction = extract("zip", zip, "");
+  ASSERT_TRUE(extraction.has_value()) << extraction.error();
+  ASSERT_EQ(extraction->attachments.size(), 1U);
+  EXPECT_EQ(extraction->attachments[0].name, "open.txt");
+  EXPECT_EQ(extraction->documents[0].warnings,
+            std::vector<std::string>{"left out because it is encrypted (unpack the archive with "
+                                     "its password first): secret.txt"});
 }
 
 TEST(ArchiveTest, MoreFilesThanTheLimitAreCounted) {

@@ -112,6 +112,12 @@ TEST(CharsetTest, ADeclarationDecidesBeforeAGuess) {
       << "the name is said of what holds more";
 }
 
+TEST(CharsetTest, WhatTellsMayComeLate) {
+  const std::string plain(100'000, 'x');
+  EXPECT_EQ(likely_charset(plain + encoded(" Встреча перенесена на вторник", "KOI8-R")), "KOI8-R");
+  EXPECT_EQ(likely_charset(""), "windows-1252");
+}
+
 TEST(CharsetTest, AStrayZeroDoesNotMakeTextWide) {
   using namespace std::string_view_literals;
   EXPECT_EQ(decode_text("abc\0def"sv).charset, "UTF-8");

@@ -51,6 +51,13 @@ TEST(XmlTest, DepthIsBounded) {
   ASSERT_EQ(document.warnings.size(), 1U);
 }
 
+TEST(XmlTest, LongNamesDoNotMultiply) {
+  const std::string name(100'000, 'n');
+  EXPECT_EQ(
+      refusal_of("xml", "<r><" + name + ">" + repeated("<b>x</b>", 1000) + "</" + name + "></r>"),
+      "the text is longer than 64 MiB; split the file");
+}
+
 TEST(XmlTest, MalformedIsReadAsText) {
   const auto document = only_document(extract("xml", "<?xml version='1.0'?><a>kept</b>", "a.xml"));
   EXPECT_EQ(document.text, "<?xml version='1.0'?><a>kept</b>");
