@@ -66,6 +66,7 @@ class LeftOut {
 
 // Why an entry that is no folder is left out; empty for one that is read.
 std::string reason_against(const ZipEntry& entry, const std::set<std::string>& seen) {
+  if (entry.name.empty()) return "its name cannot be read";
   if (!entry.is_file) return "it is a link or a device";
   if (leads_outside(entry.name)) return "its name leads out of the archive";
   if (is_hidden(entry.name)) return "it is hidden";
@@ -88,7 +89,7 @@ Parsed parse_zip(std::string_view bytes, std::string_view name) {
     ZipEntry entry = **next;
     std::replace(entry.name.begin(), entry.name.end(), '\\', '/');  // some Windows programs
     entry.name = one_line(entry.name);
-    if (entry.is_folder || entry.name.empty() || entry.name.ends_with('/')) continue;
+    if (entry.is_folder || entry.name.ends_with('/')) continue;
     std::string reason = reason_against(entry, seen);
     if (reason.empty() && extraction.attachments.size() == size_t{kAttachmentsMax}) {
       reason = "there are more than " + std::to_string(kAttachmentsMax) + " files";

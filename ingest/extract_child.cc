@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <iconv.h>
+#include <locale.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,6 +91,9 @@ int extract_to_stdout(const ExtractChildOptions& options, std::string_view bytes
 int run_extract_child(const ExtractChildOptions& options) {
   try {
     limit_resources(options.limits);
+    // libarchive drops names that the locale has no letters for; the locale is a file, like those
+    // of load_converters.
+    setlocale(LC_CTYPE, "C.UTF-8");
     const Result<std::string> bytes = read_stdin(options.limits.input_bytes_max);
     if (!bytes) return refuse(bytes.error());
     give_up_rights_for(options, *bytes);

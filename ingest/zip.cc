@@ -3,9 +3,11 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "base/utf8.h"
 #include "ingest/text.h"
 
 namespace widenet::ingest {
@@ -16,12 +18,17 @@ std::string reason_of(struct archive* reader) {
   return reason == nullptr ? "damaged" : reason;
 }
 
-// libarchive gives UTF-8 where the archive says so; older programs wrote their own code page.
+// Programs that do not say UTF-8 mean the code page of old PCs or, where much of the name is not
+// ASCII, their country's.
 std::string name_of(struct archive_entry* entry) {
-  const char* name = archive_entry_pathname_utf8(entry);
-  if (name != nullptr) return decode_text(name).text;
-  name = archive_entry_pathname(entry);
-  return name == nullptr ? std::string() : decode_text(name).text;
+  constexpr std::ptrdiff_t kTelling = 6;
+  const char* raw = archive_entry_pathname_utf8(entry);
+  if (raw == nullptr) raw = archive_entry_pathname(entry);
+  const std::string_view name = raw == nullptr ? std::string_view() : raw;
+  const auto n_foreign = std::count_if(name.begin(), name.end(),
+                                       [](char c) { return static_cast<uint8_t>(c) >= 0x80; });
+  if (n_foreign >= kTelling || is_valid_utf8(name)) return decode_text(name).text;
+  return decoded_as(name, "IBM437").value_or(std::string());
 }
 
 }  // namespace

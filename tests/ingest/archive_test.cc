@@ -58,6 +58,26 @@ TEST(ArchiveTest, MembersBecomeDocumentsUnderTheirPaths) {
                 "left out because its name leads out of the archive: ../../etc/passwd"}));
 }
 
+// Found with a real archive: in the C locale, libarchive gives no name for "日本.txt".
+TEST(ArchiveTest, NamesMayBeInAnyEncoding) {
+  std::string zip = make_zip({{"Gr__e.txt", "old"}, {"______.txt", "new"}});
+  const auto rename = [&](const std::string& from, const std::string& to, char flag) {
+    for (size_t at = zip.find(from); at != zip.npos; at = zip.find(from, at + 1)) {
+      zip.replace(at, to.size(), to);
+      const bool is_local = zip.compare(at - 30, 4, "PK\x03\x04") == 0;
+      char& flags = zip[is_local ? at - 30 + 7 : at - 46 + 9];
+      flags = static_cast<char>((flags & ~8) | flag);
+    }
+  };
+  rename("Gr__e.txt",
+         "Gr\x81\xE1"
+         "e.txt",
+         0);
+  rename("______.txt", "日本.txt", 8);
+  EXPECT_EQ(names_of(extract_bytes(zip, "out.zip")),
+            (std::vector<std::string>{"Grüße.txt", "日本.txt"}));
+}
+
 TEST(ArchiveTest, NestedArchivesAreOpenedTwoDeep) {
   std::string zip = make_zip({{"a.txt", "deepest"}});
   for (int level = 3; level > 0; --level) {
