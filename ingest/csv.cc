@@ -234,9 +234,7 @@ Parsed parse_table(std::string_view bytes, std::string_view name, Format format)
   TextBuilder builder;
   for (const Row& row : table.rows) add_row(builder, table.columns, row);
   document.text = builder.take();
-  if (decoded.guessed) {
-    document.warnings.push_back("the characters' encoding was guessed: " + decoded.charset);
-  }
+  warn_of_guess(decoded, document);
   Extraction extraction;
   extraction.documents.push_back(std::move(document));
   return extraction;

@@ -6,6 +6,7 @@
 
 #include "ingest/parsers.h"
 #include "ingest/text.h"
+#include "ingest/zip.h"
 
 namespace widenet::ingest {
 namespace {
@@ -22,6 +23,8 @@ constexpr FormatEntry kFormats[] = {
     {Format::docx, "docx", parse_docx},    {Format::csv, "csv", parse_csv},
     {Format::tsv, "tsv", parse_tsv},       {Format::json, "json", parse_json},
     {Format::jsonl, "jsonl", parse_jsonl}, {Format::eml, "eml", parse_eml},
+    {Format::mbox, "mbox", parse_mbox},    {Format::rtf, "rtf", parse_rtf},
+    {Format::xml, "xml", parse_xml},       {Format::zip, "zip", parse_zip},
 };
 
 struct Extension {
@@ -33,6 +36,10 @@ constexpr Extension kExtensions[] = {
     {"html", Format::html},   {"xhtml", Format::html},   {"csv", Format::csv},
     {"tsv", Format::tsv},     {"tab", Format::tsv},      {"json", Format::json},
     {"jsonl", Format::jsonl}, {"ndjson", Format::jsonl}, {"eml", Format::eml},
+    {"xml", Format::xml},     {"rss", Format::xml},      {"atom", Format::xml},
+    {"xsd", Format::xml},     {"xsl", Format::xml},      {"xslt", Format::xml},
+    {"svg", Format::xml},     {"dbk", Format::xml},      {"kml", Format::xml},
+    {"gpx", Format::xml},     {"plist", Format::xml},    {"wsdl", Format::xml},
 };
 
 // What is certainly not text, by its first bytes, and cannot be read.
@@ -59,24 +66,39 @@ constexpr Magic kUnreadable[] = {
      "this is a program"},
     {"MZ\x90", "this is a program"},
     {"SQLite format 3", "this is an SQLite database"},
-    {"{\\rtf", "this is RTF; save it as DOCX or PDF"},
 };
 
-// The kinds of ZIP that we know, by a name that their directory holds.
+// The kinds of ZIP that we know, by how a name in them or their first bytes' type begins.
 constexpr Magic kZips[] = {
     {"xl/workbook", "this is a spreadsheet (XLSX); save its sheets as CSV"},
     {"ppt/presentation", "this is a presentation (PPTX); save it as PDF"},
-    {"opendocument.text", "this is an OpenDocument text; save it as DOCX or PDF"},
-    {"opendocument", "this is an OpenDocument file; save it as PDF or CSV"},
+    {"application/vnd.oasis.opendocument.text",
+     "this is an OpenDocument text; save it as DOCX or PDF"},
+    {"application/vnd.oasis.opendocument", "this is an OpenDocument file; save it as PDF or CSV"},
     {"application/epub+zip", "this is an EPUB book; save it as HTML or PDF"},
 };
 
+bool looks_like_zip(std::string_view bytes) {
+  return bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06");
+}
+
+// By names, because an archive may hold such files as they are.
 Result<Format> detect_zip(std::string_view bytes) {
-  if (bytes.find("word/document") != std::string_view::npos) return Format::docx;
+  constexpr size_t kTypeAt = 38;  // of a first entry "mimetype" that is stored, not packed
+  const std::string_view type = bytes.substr(std::min(bytes.size(), kTypeAt));
   for (const Magic& zip : kZips) {
-    if (bytes.find(zip.bytes) != std::string_view::npos) return Unexpected{zip.reason};
+    if (type.starts_with(zip.bytes)) return Unexpected{zip.reason};
   }
-  return Unexpected{"this is a ZIP archive; unpack it first"};
+  ZipReader reader(bytes);
+  while (true) {
+    const auto entry = reader.next();
+    if (!entry || !*entry) return Format::zip;  // its parser says what is wrong with it
+    const std::string_view name = (*entry)->name;
+    if (name.starts_with("word/document")) return Format::docx;
+    for (const Magic& zip : kZips) {
+      if (name.starts_with(zip.bytes)) return Unexpected{zip.reason};
+    }
+  }
 }
 
 bool looks_like_html(std::string_view head) {
@@ -111,10 +133,13 @@ Format detect_text(std::string_view text, std::string_view extension) {
     if (known.extension != extension) continue;
     const bool is_json = known.format == Format::json || known.format == Format::jsonl;
     const bool is_denied = (known.format != Format::html && looks_like_html(head)) ||
-                           (is_json && !head.starts_with('{') && !head.starts_with('['));
+                           (is_json && !head.starts_with('{') && !head.starts_with('[')) ||
+                           (known.format == Format::xml && !head.starts_with('<'));
     if (!is_denied) return known.format;
   }
   if (looks_like_html(head)) return Format::html;
+  if (head.starts_with("<?xml")) return Format::xml;
+  if (looks_like_mbox(head)) return Format::mbox;
   if (looks_like_mail(head)) return Format::eml;
   return Format::txt;
 }
@@ -137,10 +162,15 @@ std::optional<Format> format_named(std::string_view name) {
   return std::nullopt;
 }
 
+bool looks_like_pdf(std::string_view bytes) {
+  return !looks_like_zip(bytes) && bytes.substr(0, 1024).find("%PDF-") != std::string_view::npos;
+}
+
 Result<Format> detect_format(std::string_view bytes, std::string_view name) {
   if (bytes.empty()) return Unexpected{"the file is empty"};
-  if (bytes.substr(0, 1024).find("%PDF-") != std::string_view::npos) return Format::pdf;
-  if (bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06")) return detect_zip(bytes);
+  if (looks_like_zip(bytes)) return detect_zip(bytes);
+  if (looks_like_pdf(bytes)) return Format::pdf;
+  if (bytes.starts_with("{\\rtf")) return Format::rtf;
   for (const Magic& magic : kUnreadable) {
     if (bytes.starts_with(magic.bytes)) return Unexpected{magic.reason};
   }
