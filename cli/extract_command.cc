@@ -21,8 +21,8 @@ void add_extract_command(CLI::App& app) {
   ingest::ExtractLimits& limits = options->child.limits;
   verb->add_option(
       "format", options->child.format,
-      "auto, txt, md, html, pdf, docx, odt, xlsx, ods, pptx, odp, epub, csv, tsv, json, "
-      "jsonl or eml");
+      "auto, txt, md, html, pdf, docx, odt, xlsx, ods, pptx, odp, epub, csv, tsv, json, jsonl, "
+      "eml, mbox, rtf, xml or zip");
   verb->add_option("--name", options->child.name, "The file's name, for its extension");
   verb->add_option("--memory", limits.memory_bytes_max, "Bytes of address space");
   verb->add_option("--cpu", options->cpu_seconds, "Seconds of CPU time of each process");

@@ -126,9 +126,7 @@ Parsed parse_table(std::string_view bytes, std::string_view name, Format format)
   write_table(*table, builder);
   document.text = builder.take();
   document.tables.push_back(*std::move(table));
-  if (decoded.guessed) {
-    document.warnings.push_back("the characters' encoding was guessed: " + decoded.charset);
-  }
+  warn_of_guess(decoded, document);
   Extraction extraction;
   extraction.documents.push_back(std::move(document));
   return extraction;

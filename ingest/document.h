@@ -54,7 +54,7 @@ struct Table {
 // Characters are not normalised otherwise, so that a quote matches what the reader sees.
 struct ExtractedDocument {
   std::string title;   // one line, at most kTitleCharsMax; empty if the document gives none
-  std::string format;  // a format's name, as ingest/extract.h knows it: "txt", "pdf", "xlsx", ...
+  std::string format;  // a name of ingest/extract.h's formats: "txt", "pdf", ...
   std::string text;
   std::vector<Page> pages;  // in order, not overlapping; empty for formats without pages
   std::vector<Table> tables;
@@ -62,9 +62,9 @@ struct ExtractedDocument {
   std::vector<std::string> warnings;            // what was left out and why, for the user
 };
 
-// A file inside a document (a mail's attachment), not looked into yet.
+// A file inside a document (a mail's attachment, an archive's member), not looked into yet.
 struct Attachment {
-  std::string name;
+  std::string name;  // may be a path inside the archive
   std::string bytes;
 };
 
@@ -77,7 +77,8 @@ struct Extraction {
 inline constexpr int64_t kTitleCharsMax = 300;
 inline constexpr int64_t kTextBytesMax = int64_t{64} << 20;  // of one document's text
 inline constexpr int64_t kPagesMax = 20'000;
-inline constexpr int64_t kAttachmentsMax = 200;
+inline constexpr int64_t kAttachmentsMax = 1000;
+inline constexpr int64_t kAttachmentBytesMax = int64_t{128} << 20;  // of one file's, together
 
 // The form in which the sandboxed child hands its result to the parent.
 std::string to_json(const Extraction& extraction);

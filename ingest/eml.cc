@@ -15,7 +15,6 @@ namespace widenet::ingest {
 namespace {
 
 constexpr int kDepthMax = 30;  // of multiparts
-constexpr int64_t kAttachmentBytesMax = int64_t{128} << 20;
 
 struct Unref {
   void operator()(void* object) const { g_object_unref(object); }

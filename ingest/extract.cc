@@ -26,6 +26,8 @@ constexpr FormatEntry kFormats[] = {
     {Format::epub, "epub", parse_epub},    {Format::csv, "csv", parse_csv},
     {Format::tsv, "tsv", parse_tsv},       {Format::json, "json", parse_json},
     {Format::jsonl, "jsonl", parse_jsonl}, {Format::eml, "eml", parse_eml},
+    {Format::mbox, "mbox", parse_mbox},    {Format::rtf, "rtf", parse_rtf},
+    {Format::xml, "xml", parse_xml},       {Format::zip, "zip", parse_zip},
 };
 
 struct Extension {
@@ -37,6 +39,10 @@ constexpr Extension kExtensions[] = {
     {"html", Format::html},   {"xhtml", Format::html},   {"csv", Format::csv},
     {"tsv", Format::tsv},     {"tab", Format::tsv},      {"json", Format::json},
     {"jsonl", Format::jsonl}, {"ndjson", Format::jsonl}, {"eml", Format::eml},
+    {"xml", Format::xml},     {"rss", Format::xml},      {"atom", Format::xml},
+    {"xsd", Format::xml},     {"xsl", Format::xml},      {"xslt", Format::xml},
+    {"svg", Format::xml},     {"dbk", Format::xml},      {"kml", Format::xml},
+    {"gpx", Format::xml},     {"plist", Format::xml},    {"wsdl", Format::xml},
 };
 
 // What is certainly not text, by its first bytes, and cannot be read.
@@ -64,7 +70,6 @@ constexpr Magic kUnreadable[] = {
      "this is a program"},
     {"MZ\x90", "this is a program"},
     {"SQLite format 3", "this is an SQLite database"},
-    {"{\\rtf", "this is RTF; save it as DOCX or PDF"},
 };
 
 // The kinds of ZIP that say what they are in an entry "mimetype"; templates end in more.
@@ -91,18 +96,21 @@ constexpr Member kMembers[] = {
     {"ppt/presentation", Format::pptx},
 };
 
-// By names alone, so that a document is not taken for one that is embedded in it.
+bool looks_like_zip(std::string_view bytes) {
+  return bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06");
+}
+
+// By the names of entries, because an archive or a document may hold such files as they are.
 Result<Format> detect_zip(std::string_view bytes) {
   std::optional<Format> by_member;
   bool is_binary = false;
   const auto entries = read_zip(bytes, [&](std::string_view name) {
     for (const Member& member : kMembers) {
-      if (name.starts_with(member.prefix)) by_member = member.format;
+      if (!by_member && name.starts_with(member.prefix)) by_member = member.format;
     }
     is_binary = is_binary || name == "xl/workbook.bin";
     return name == "mimetype";
   });
-  // A damaged archive whose beginning tells is for the parser to refuse.
   if (entries && entries->contains("mimetype")) {
     const std::string_view type = trimmed(entries->at("mimetype"));
     for (const MimeType& known : kMimeTypes) {
@@ -113,8 +121,7 @@ Result<Format> detect_zip(std::string_view bytes) {
     }
   }
   if (is_binary) return Unexpected{"this is a binary spreadsheet (XLSB); save it as XLSX"};
-  if (by_member) return *by_member;
-  return Unexpected{"this is a ZIP archive; unpack it first"};
+  return by_member.value_or(Format::zip);  // its parser says what is wrong with it
 }
 
 // Formats whose content is certain, so that a name that says another is worth a word.
@@ -152,10 +159,13 @@ Format detect_text(std::string_view text, std::string_view extension) {
     if (known.extension != extension) continue;
     const bool is_json = known.format == Format::json || known.format == Format::jsonl;
     const bool is_denied = (known.format != Format::html && looks_like_html(head)) ||
-                           (is_json && !head.starts_with('{') && !head.starts_with('['));
+                           (is_json && !head.starts_with('{') && !head.starts_with('[')) ||
+                           (known.format == Format::xml && !head.starts_with('<'));
     if (!is_denied) return known.format;
   }
   if (looks_like_html(head)) return Format::html;
+  if (head.starts_with("<?xml")) return Format::xml;
+  if (looks_like_mbox(head)) return Format::mbox;
   if (looks_like_mail(head)) return Format::eml;
   return Format::txt;
 }
@@ -178,10 +188,15 @@ std::optional<Format> format_named(std::string_view name) {
   return std::nullopt;
 }
 
+bool looks_like_pdf(std::string_view bytes) {
+  return !looks_like_zip(bytes) && bytes.substr(0, 1024).find("%PDF-") != std::string_view::npos;
+}
+
 Result<Format> detect_format(std::string_view bytes, std::string_view name) {
   if (bytes.empty()) return Unexpected{"the file is empty"};
-  if (bytes.substr(0, 1024).find("%PDF-") != std::string_view::npos) return Format::pdf;
-  if (bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06")) return detect_zip(bytes);
+  if (looks_like_zip(bytes)) return detect_zip(bytes);
+  if (looks_like_pdf(bytes)) return Format::pdf;
+  if (bytes.starts_with("{\\rtf")) return Format::rtf;
   for (const Magic& magic : kUnreadable) {
     if (bytes.starts_with(magic.bytes)) return Unexpected{magic.reason};
   }

@@ -27,11 +27,19 @@ enum class Format {
   tsv,
   json,
   jsonl,
-  eml
+  eml,
+  mbox,
+  rtf,
+  xml,
+  zip
 };
 
 std::string_view format_name(Format format);
 std::optional<Format> format_named(std::string_view name);
+
+// Readers of PDF look for its mark among the first 1024 bytes; but a ZIP may begin with a PDF in
+// it.
+bool looks_like_pdf(std::string_view bytes);
 
 // By content where it tells (a PDF stays one under any name), by the name's extension among the
 // text formats.  The reason of a refusal says what the bytes are, if that is known.

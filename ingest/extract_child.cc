@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <iconv.h>
+#include <locale.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,8 +63,7 @@ bool may_be_mail(std::string_view bytes) {
 
 // Decided by the first bytes alone, because the rights depend on it.
 bool needs_tools(const ExtractChildOptions& options, std::string_view bytes) {
-  const bool is_pdf = bytes.substr(0, 1024).find("%PDF-") != std::string_view::npos;
-  return options.format == "pdf" || (options.format == "auto" && is_pdf);
+  return options.format == "pdf" || (options.format == "auto" && looks_like_pdf(bytes));
 }
 
 void give_up_rights_for(const ExtractChildOptions& options, std::string_view bytes) {
@@ -91,6 +91,9 @@ int extract_to_stdout(const ExtractChildOptions& options, std::string_view bytes
 int run_extract_child(const ExtractChildOptions& options) {
   try {
     limit_resources(options.limits);
+    // libarchive drops names that the locale has no letters for; the locale is a file, like those
+    // of load_converters.
+    setlocale(LC_CTYPE, "C.UTF-8");
     const Result<std::string> bytes = read_stdin(options.limits.input_bytes_max);
     if (!bytes) return refuse(bytes.error());
     give_up_rights_for(options, *bytes);

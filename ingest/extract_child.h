@@ -42,8 +42,9 @@ struct ExtractOptions {
 };
 
 // Extracts the file at `path`, known to its users as `name`, and its attachments (each in a child
-// of its own; they come as further documents, with metadata "attached_to"; one that fails becomes a
-// warning of the document it came with).  Blocks.  Thread-safe.  A file that cannot be read or
+// of its own; they come as further documents, with metadata "attached_to", the title of what they
+// came with, and "name", their path inside the file; one that fails becomes a warning of the
+// document it came with).  Blocks.  Thread-safe.  A file that cannot be read or
 // parsed, or that exceeds a limit, gives the reason.  Throws ExtractError when no child can be
 // started.
 Result<std::vector<ExtractedDocument>> extract_file(const std::filesystem::path& path,

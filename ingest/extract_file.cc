@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "ingest/extract.h"
 #include "ingest/extract_child.h"
 #include "ingest/temp_dir.h"
 #include "ingest/text.h"
@@ -24,12 +25,17 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Documents = Result<std::vector<ExtractedDocument>>;
 
-constexpr int kAttachmentDepthMax = 3;  // a mail in a mail in a mail
+constexpr int kAttachmentDepthMax = 3;                     // a mail in a mail in a mail
+constexpr int kNestedZipsMax = 2;                          // a ZIP in a ZIP in a ZIP
+constexpr int64_t kAttachedBytesMax = int64_t{512} << 20;  // at all depths together
 
 struct Input {
   int fd = -1;
   std::string name;
   std::string format;
+  std::string path{};  // the name inside the outermost file; empty for that file
+  int depth = 0;       // of files around it
+  int n_zips = 0;      // how many of them are ZIPs
 };
 
 std::vector<std::string> environment_with(const TempDir& folder) {
@@ -80,24 +86,44 @@ class FileExtractor {
   explicit FileExtractor(const ExtractOptions& options)
       : options_(options), deadline_(Clock::now() + options.limits.wall_max) {}
 
-  Documents extract(const Input& input, int depth) {
+  Documents extract(const Input& input) {
     Result<Extraction> extraction = run_child(input);
     if (!extraction) return Unexpected{extraction.error()};
     std::vector<ExtractedDocument> documents = std::move(extraction->documents);
     if (documents.empty()) return Unexpected{"the file has no text"};
-    const size_t carrier = 0;
+    const bool is_zip = documents[0].format == format_name(Format::zip);
+    if (is_zip && input.n_zips > kNestedZipsMax) {
+      return Unexpected{"it is a ZIP inside too many others; unpack the outer ones first"};
+    }
+    const std::string carrier = documents[0].title.empty() ? input.name : documents[0].title;
+    int64_t n_over_limit = 0;
     for (const Attachment& attachment : extraction->attachments) {
-      Documents attached = extract_attachment(attachment, depth + 1);
+      if (attachments_left_ == 0) {
+        ++n_over_limit;
+        continue;
+      }
+      --attachments_left_;
+      const Input inner{.fd = -1,
+                        .name = attachment.name,
+                        .format = "auto",
+                        .path = (input.path.empty() ? "" : input.path + "/") + attachment.name,
+                        .depth = input.depth + 1,
+                        .n_zips = input.n_zips + (is_zip ? 1 : 0)};
+      Documents attached = extract_attachment(inner, attachment.bytes);
       if (!attached) {
-        documents[carrier].warnings.push_back(
-            one_line("attachment \"" + attachment.name + "\" was not read: " + attached.error()));
+        documents[0].warnings.push_back(
+            one_line("\"" + attachment.name + "\" was not read: " + attached.error()));
         continue;
       }
       for (ExtractedDocument& document : *attached) {
-        document.metadata.try_emplace("attached_to", documents[carrier].title);
-        if (document.title.empty()) document.title = attachment.name;
+        document.metadata.try_emplace("attached_to", carrier);
         documents.push_back(std::move(document));
       }
+    }
+    if (n_over_limit > 0) {
+      documents[0].warnings.push_back(std::to_string(n_over_limit) +
+                                      " files inside were not read: all levels together may have " +
+                                      std::to_string(kAttachmentsMax));
     }
     return documents;
   }
@@ -122,29 +148,39 @@ class FileExtractor {
     return extraction_from_json(result.output);
   }
 
-  Documents extract_attachment(const Attachment& attachment, int depth) {
-    if (depth > kAttachmentDepthMax) return Unexpected{"it is nested too deeply"};
-    if (attachments_left_-- <= 0) return Unexpected{"there are too many attachments"};
-    if (attachment.bytes.empty()) return Unexpected{"it is empty"};
+  Documents extract_attachment(Input input, const std::string& bytes) {
+    if (input.depth > kAttachmentDepthMax) return Unexpected{"it is nested too deeply"};
+    if (bytes.empty()) return Unexpected{"it is empty"};
+    if (std::ssize(bytes) > attached_bytes_left_) {
+      return Unexpected{"the files inside are larger than " +
+                        std::to_string(kAttachedBytesMax >> 20) + " MiB together"};
+    }
+    attached_bytes_left_ -= std::ssize(bytes);
     const FileDescriptor memory(memfd_create("attachment", MFD_CLOEXEC));
     if (!memory.is_open()) {
       throw ExtractError(std::string("cannot hold an attachment: ") + strerror(errno));
     }
     size_t written = 0;
-    while (written < attachment.bytes.size()) {
-      const ssize_t count =
-          write(memory.get(), attachment.bytes.data() + written, attachment.bytes.size() - written);
+    while (written < bytes.size()) {
+      const ssize_t count = write(memory.get(), bytes.data() + written, bytes.size() - written);
       if (count < 0)
         throw ExtractError(std::string("cannot hold an attachment: ") + strerror(errno));
       written += static_cast<size_t>(count);
     }
     lseek(memory.get(), 0, SEEK_SET);
-    return extract({.fd = memory.get(), .name = attachment.name, .format = "auto"}, depth);
+    input.fd = memory.get();
+    Documents documents = extract(input);
+    if (!documents) return documents;
+    ExtractedDocument& first = documents->front();
+    if (first.title.empty()) first.title = one_line(input.name.substr(input.name.rfind('/') + 1));
+    first.metadata["name"] = one_line(input.path);
+    return documents;
   }
 
   const ExtractOptions& options_;
   Clock::time_point deadline_;
   int64_t attachments_left_ = kAttachmentsMax;
+  int64_t attached_bytes_left_ = kAttachedBytesMax;
 };
 
 }  // namespace
@@ -164,8 +200,7 @@ Documents extract_file(const std::filesystem::path& path,
                       std::to_string(options.limits.input_bytes_max >> 20) + " MiB"};
   }
   return FileExtractor(options).extract(
-      {.fd = file.get(), .name = one_line(to_valid_utf8(name)), .format = options.format},
-      /*depth=*/0);
+      {.fd = file.get(), .name = one_line(to_valid_utf8(name)), .format = options.format});
 }
 
 }  // namespace widenet::ingest

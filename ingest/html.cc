@@ -310,16 +310,6 @@ void read_metadata(const xmlDoc* document, std::map<std::string, std::string>& m
   }
 }
 
-// The charset that the head declares, in either of HTML's ways.
-std::string declared_charset(std::string_view bytes) {
-  const std::string head = lowered(bytes.substr(0, 4096));
-  const size_t at = head.find("charset=");
-  if (at == std::string::npos) return {};
-  const size_t start = head.find_first_not_of("\"' ", at + 8);
-  if (start == std::string::npos) return {};
-  return head.substr(start, head.find_first_of("\"' >;/", start) - start);
-}
-
 }  // namespace
 
 std::string text_of_html(std::string_view html) {
@@ -333,6 +323,7 @@ Parsed parse_html(std::string_view bytes, std::string_view) {
   if (!parsed) return Unexpected{"the HTML has no elements"};
   ExtractedDocument document;
   document.format = "html";
+  warn_of_guess(decoded, document);
   document.title = title_of(parsed.get());
   document.text = main_text(parsed.get());
   read_metadata(parsed.get(), document.metadata);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "ingest/fields.h"
 #include "ingest/parsers.h"
 #include "ingest/text.h"
 
@@ -14,13 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kDepthMax = 200;
-constexpr size_t kLongValueBytes = 400;  // a record with a longer value takes a line for each field
-constexpr size_t kRecordBytesMax = 4000;  // and so does one with more text than this
-
-struct Field {
-  std::string path;
-  std::string value;
-};
 
 // Receives the parser's events; keeps no tree.  Fields wait only while their record is open.
 class Flattener : public json::json_sax_t {
@@ -87,7 +81,8 @@ class Flattener : public json::json_sax_t {
 
   bool close() {
     if (levels_.back().is_record) {
-      write_record();
+      write_record(fields_, out_);
+      fields_.clear();
       record_depth_ = 0;
     }
     levels_.pop_back();
@@ -101,7 +96,7 @@ class Flattener : public json::json_sax_t {
     if (record_depth_ > 0) {
       fields_.push_back(std::move(field));
     } else {
-      write_line(field);
+      write_line(field, out_);
     }
     return true;
   }
@@ -116,44 +111,6 @@ class Flattener : public json::json_sax_t {
       path += levels_[i].name;
     }
     return path;
-  }
-
-  void write_line(const Field& field) {
-    if (!field.path.empty()) out_.add(field.path + ": ");
-    out_.add(field.value);
-    out_.end_line();
-  }
-
-  // Elements of one array stand together: "tags: a, b".
-  void write_record() {
-    size_t bytes = 0;
-    bool long_value = false;
-    for (const Field& field : fields_) {
-      bytes += field.path.size() + field.value.size();
-      long_value = long_value || field.value.size() > kLongValueBytes ||
-                   field.value.find('\n') != std::string::npos;
-    }
-    if (long_value || bytes > kRecordBytesMax) {
-      for (const Field& field : fields_) write_line(field);
-      out_.end_paragraph();
-    } else {
-      write_row();
-    }
-    fields_.clear();
-  }
-
-  void write_row() {
-    std::string row;
-    const std::string* before = nullptr;
-    for (const Field& field : fields_) {
-      const bool goes_on = before != nullptr && *before == field.path;
-      if (!row.empty()) row += goes_on ? ", " : "; ";
-      if (!goes_on && !field.path.empty()) row += field.path + ": ";
-      row += field.value;
-      before = &field.path;
-    }
-    out_.add(row);
-    out_.end_line();
   }
 
   TextBuilder& out_;

@@ -12,9 +12,7 @@ ExtractedDocument document_of(std::string_view format, std::string_view bytes) {
   ExtractedDocument document;
   document.format = format;
   document.text = canonical_text(decoded.text);
-  if (decoded.guessed) {
-    document.warnings.push_back("the characters' encoding was guessed: " + decoded.charset);
-  }
+  warn_of_guess(decoded, document);
   return document;
 }
 
@@ -55,6 +53,11 @@ Parsed single(ExtractedDocument document) {
 }
 
 }  // namespace
+
+void warn_of_guess(const DecodedText& decoded, ExtractedDocument& document) {
+  if (!decoded.guessed) return;
+  document.warnings.push_back("the characters' encoding was guessed: " + decoded.charset);
+}
 
 Parsed parse_txt(std::string_view bytes, std::string_view) {
   return single(document_of("txt", bytes));

@@ -1,7 +1,6 @@
 #include "ingest/text.h"
 
 #include <unicode/ucnv.h>
-#include <unicode/ucsdet.h>
 #include <unicode/unistr.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <optional>
 
 #include "base/utf8.h"
+#include "ingest/charset.h"
 #include "ingest/document.h"
 
 namespace widenet::ingest {
@@ -16,20 +16,6 @@ namespace {
 
 constexpr size_t kSniffedBytes = 64 << 10;
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-constexpr int kConfidenceMin = 30;  // of 100; below it ICU's guess is worse than windows-1252
-
-std::optional<std::string> converted(std::string_view bytes, const std::string& charset) {
-  UErrorCode status = U_ZERO_ERROR;
-  std::unique_ptr<UConverter, decltype(&ucnv_close)> converter(ucnv_open(charset.c_str(), &status),
-                                                               &ucnv_close);
-  if (U_FAILURE(status)) return std::nullopt;
-  const icu::UnicodeString wide(bytes.data(), static_cast<int32_t>(bytes.size()), converter.get(),
-                                status);
-  if (U_FAILURE(status) || wide.isBogus()) return std::nullopt;
-  std::string text;
-  wide.toUTF8String(text);
-  return to_valid_utf8(text);  // unpaired surrogates
-}
 
 struct Mark {
   std::string_view bytes;
@@ -42,16 +28,20 @@ constexpr Mark kMarks[] = {{"\xEF\xBB\xBF", "UTF-8"},
                            {"\xFF\xFE", "UTF-16LE"},
                            {"\xFE\xFF", "UTF-16BE"}};
 
-// UTF-16 of mostly Latin text without a mark has a zero in every other byte.
-const char* utf16_without_mark(std::string_view bytes) {
-  const std::string_view sample = bytes.substr(0, kSniffedBytes);
-  int64_t zeros[2] = {0, 0};
-  for (size_t i = 0; i < sample.size(); ++i) zeros[i % 2] += sample[i] == '\0';
-  const auto many = static_cast<int64_t>(sample.size()) * 2 / 5;
-  const auto few = static_cast<int64_t>(sample.size()) / 50;
-  if (zeros[1] >= many && zeros[0] <= few && many > 0) return "UTF-16LE";
-  if (zeros[0] >= many && zeros[1] <= few && many > 0) return "UTF-16BE";
-  return nullptr;
+// What the name mostly stands for: programs write more than the standard has, and browsers read it.
+std::string superset_of(const std::string& charset) {
+  constexpr std::pair<std::string_view, const char*> kSupersets[] = {{"iso-8859-1", "windows-1252"},
+                                                                     {"iso-8859-9", "windows-1254"},
+                                                                     {"us-ascii", "windows-1252"},
+                                                                     {"gb2312", "GB18030"},
+                                                                     {"gbk", "GB18030"},
+                                                                     {"euc-kr", "windows-949"},
+                                                                     {"tis-620", "windows-874"}};
+  const std::string name = lowered(charset);
+  for (const auto& [subset, superset] : kSupersets) {
+    if (name == subset) return superset;
+  }
+  return charset;
 }
 
 // UTF-8 that a cut or a slip damaged: sequences of several bytes, and hardly an ill-formed one.
@@ -63,21 +53,6 @@ bool is_nearly_utf8(std::string_view bytes, const std::string& repaired) {
   }
   const int64_t wide = static_cast<int64_t>(repaired.size()) - count_chars(repaired);
   return wide > 2 * replaced && replaced * 1000 <= static_cast<int64_t>(bytes.size()) + 999;
-}
-
-std::string detected_charset(std::string_view bytes) {
-  UErrorCode status = U_ZERO_ERROR;
-  std::unique_ptr<UCharsetDetector, decltype(&ucsdet_close)> detector(ucsdet_open(&status),
-                                                                      &ucsdet_close);
-  const std::string_view sample = bytes.substr(0, kSniffedBytes);
-  ucsdet_setText(detector.get(), sample.data(), static_cast<int32_t>(sample.size()), &status);
-  const UCharsetMatch* match = ucsdet_detect(detector.get(), &status);
-  if (U_FAILURE(status) || match == nullptr) return "windows-1252";
-  const std::string name = ucsdet_getName(match, &status);
-  const bool sure = ucsdet_getConfidence(match, &status) >= kConfidenceMin;
-  // ISO-8859-1 is what windows-1252 is mostly called; the rest of UTF was ruled out before.
-  if (!sure || name == "ISO-8859-1" || name.starts_with("UTF")) return "windows-1252";
-  return name;
 }
 
 bool is_line_end(char32_t c) {
@@ -113,25 +88,49 @@ size_t length_at(std::string_view text, size_t at) {
 
 }  // namespace
 
+std::optional<std::string> decoded_as(std::string_view bytes, const std::string& charset) {
+  UErrorCode status = U_ZERO_ERROR;
+  const std::unique_ptr<UConverter, decltype(&ucnv_close)> converter(
+      ucnv_open(superset_of(charset).c_str(), &status), &ucnv_close);
+  if (U_FAILURE(status)) return std::nullopt;
+  const icu::UnicodeString wide(bytes.data(), static_cast<int32_t>(bytes.size()), converter.get(),
+                                status);
+  if (U_FAILURE(status) || wide.isBogus()) return std::nullopt;
+  std::string text;
+  wide.toUTF8String(text);
+  return to_valid_utf8(text);  // unpaired surrogates
+}
+
+std::string declared_charset(std::string_view bytes) {
+  const std::string head = lowered(bytes.substr(0, 4096));
+  size_t at = head.find("charset=");
+  if (at == std::string::npos && head.find("<?xml") <= 3) at = head.find("encoding=");
+  if (at == std::string::npos) return {};
+  const size_t start = head.find_first_not_of("\"' ", head.find('=', at) + 1);
+  if (start == std::string::npos) return {};
+  return head.substr(start, head.find_first_of("\"' >;/?", start) - start);
+}
+
 DecodedText decode_text(std::string_view bytes, std::string_view declared) {
   for (const Mark& mark : kMarks) {
     if (!bytes.starts_with(mark.bytes)) continue;
     const std::string_view rest = bytes.substr(mark.bytes.size());
     if (mark.charset == std::string_view("UTF-8")) return {to_valid_utf8(rest), "UTF-8"};
-    if (auto text = converted(rest, mark.charset)) return {*std::move(text), mark.charset};
+    if (auto text = decoded_as(rest, mark.charset)) return {*std::move(text), mark.charset};
   }
-  const char* utf16 = utf16_without_mark(bytes);
-  if (utf16 == nullptr && is_valid_utf8(bytes)) return {std::string(bytes), "UTF-8"};
-  if (utf16 == nullptr && !declared.empty()) {
+  const char* wide = wide_charset_of(bytes);
+  const bool is_iso2022 = wide == nullptr && looks_like_iso2022(bytes);
+  if (wide == nullptr && !is_iso2022 && is_valid_utf8(bytes)) return {std::string(bytes), "UTF-8"};
+  if (wide == nullptr && !declared.empty()) {
     const std::string charset(declared);
-    if (auto text = converted(bytes, charset)) return {*std::move(text), charset};
+    if (auto text = decoded_as(bytes, charset)) return {*std::move(text), charset};
   }
   std::string repaired = to_valid_utf8(bytes);
-  if (utf16 == nullptr && is_nearly_utf8(bytes, repaired)) {
+  if (wide == nullptr && !is_iso2022 && is_nearly_utf8(bytes, repaired)) {
     return {std::move(repaired), "UTF-8", true};
   }
-  const std::string charset = utf16 != nullptr ? utf16 : detected_charset(bytes);
-  if (auto text = converted(bytes, charset)) return {*std::move(text), charset, true};
+  const std::string charset = wide != nullptr ? wide : likely_charset(bytes);
+  if (auto text = decoded_as(bytes, charset)) return {*std::move(text), charset, true};
   return {std::move(repaired), "UTF-8", true};
 }
 

@@ -19,9 +19,15 @@ struct DecodedText {
   bool guessed = false;
 };
 
-// A byte order mark decides, else well-formed UTF-8, else `declared` (a charset's name; may be
-// empty or unknown), else UTF-16's zero bytes, else what ICU thinks likely, else windows-1252.
+// A byte order mark decides, else UTF-16's or UTF-32's pattern, else well-formed UTF-8, else
+// `declared` (a charset's name; may be empty or unknown), else what is likely (ingest/charset.h).
 DecodedText decode_text(std::string_view bytes, std::string_view declared = {});
+
+// The charset that HTML or XML declares at its head; empty if it does not.
+std::string declared_charset(std::string_view bytes);
+
+// The bytes in a charset that is certain, ill-formed ones as U+FFFD; nothing if it is unknown.
+std::optional<std::string> decoded_as(std::string_view bytes, const std::string& charset);
 
 // Whether decoded text has so many control characters that it is no text at all.
 bool looks_binary(std::string_view text);

@@ -1,5 +1,7 @@
 #include "ingest/xml_tree.h"
 
+#include <new>
+
 #include "base/utf8.h"
 
 namespace widenet::ingest {
@@ -14,6 +16,7 @@ std::string_view if_valid(std::string_view text) {
 Result<bool> load_xml(pugi::xml_document& document, std::string_view xml) {
   const pugi::xml_parse_result parsed =
       document.load_buffer(xml.data(), xml.size(), pugi::parse_default | pugi::parse_ws_pcdata);
+  if (parsed.status == pugi::status_out_of_memory) throw std::bad_alloc();
   if (parsed) return true;
   return Unexpected{std::string("the document's XML is damaged: ") + parsed.description()};
 }

@@ -1,4 +1,4 @@
-// The XML of office documents, by pugixml, which knows no entities and fetches nothing.  Names are
+// XML as a tree, by pugixml, which knows no entities and fetches nothing.  Names are
 // compared without their namespace prefix, which writers choose freely.
 #pragma once
 
@@ -15,7 +15,8 @@ inline constexpr int kXmlDepthMax = 200;
 inline constexpr std::string_view kTooDeepWarning =
     "parts nested more than 200 levels deep were left out";
 
-// Blanks between elements are kept as text.  Refuses XML that is not well-formed.
+// Blanks between elements are kept as text.  Refuses XML that is not well-formed; may throw
+// std::bad_alloc.
 Result<bool> load_xml(pugi::xml_document& document, std::string_view xml);
 
 // The element's or attribute's name without its prefix; empty for text.

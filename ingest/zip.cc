@@ -6,30 +6,31 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <memory>
+#include <utility>
 #include <vector>
+
+#include "base/utf8.h"
+#include "ingest/text.h"
 
 namespace widenet::ingest {
 namespace {
-
-using Reader = std::unique_ptr<struct archive, decltype(&archive_read_free)>;
 
 std::string reason_of(struct archive* reader) {
   const char* reason = archive_error_string(reader);
   return reason == nullptr ? "damaged" : reason;
 }
 
-// Appends the current entry's bytes to `contents`, as long as they fit into what is left.
-Result<bool> read_entry(struct archive* reader, int64_t& bytes_left, std::string& contents) {
-  std::array<char, 64 << 10> buffer;
-  while (true) {
-    const la_ssize_t got = archive_read_data(reader, buffer.data(), buffer.size());
-    if (got == 0) return true;
-    if (got < 0) return Unexpected{"the ZIP archive cannot be unpacked: " + reason_of(reader)};
-    bytes_left -= got;
-    if (bytes_left < 0) return Unexpected{"the ZIP archive unpacks to more than the limit allows"};
-    contents.append(buffer.data(), static_cast<size_t>(got));
-  }
+// Programs that do not say UTF-8 mean the code page of old PCs or, where much of the name is not
+// ASCII, their country's.
+std::string name_of(struct archive_entry* entry) {
+  constexpr std::ptrdiff_t kTelling = 6;
+  const char* raw = archive_entry_pathname_utf8(entry);
+  if (raw == nullptr) raw = archive_entry_pathname(entry);
+  const std::string_view name = raw == nullptr ? std::string_view() : raw;
+  const auto n_foreign = std::count_if(name.begin(), name.end(),
+                                       [](char c) { return static_cast<uint8_t>(c) >= 0x80; });
+  if (n_foreign >= kTelling || is_valid_utf8(name)) return decode_text(name).text;
+  return decoded_as(name, "IBM437").value_or(std::string());
 }
 
 std::string percent_decoded(std::string_view text) {
@@ -48,32 +49,63 @@ std::string percent_decoded(std::string_view text) {
 
 }  // namespace
 
+ZipReader::ZipReader(std::string_view bytes, const ZipLimits& limits)
+    : reader_(archive_read_new(), &archive_read_free),
+      entries_left_(limits.entries_max),
+      bytes_left_(limits.bytes_max) {
+  archive_read_support_format_zip(reader_.get());
+  if (archive_read_open_memory(reader_.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) {
+    problem_ = "the ZIP archive cannot be opened: " + reason_of(reader_.get());
+  }
+}
+
+Result<std::optional<ZipEntry>> ZipReader::next() {
+  if (!problem_.empty()) return Unexpected{problem_};
+  struct archive_entry* entry = nullptr;
+  const int status = archive_read_next_header(reader_.get(), &entry);
+  if (status == ARCHIVE_EOF) return std::optional<ZipEntry>();
+  if (status < ARCHIVE_WARN) {
+    return Unexpected{"the ZIP archive is damaged: " + reason_of(reader_.get())};
+  }
+  if (entries_left_-- <= 0) return Unexpected{"the ZIP archive has too many entries"};
+  const auto type = archive_entry_filetype(entry);
+  return std::optional<ZipEntry>({.name = name_of(entry),
+                                  .is_folder = type == AE_IFDIR,
+                                  .is_file = type == AE_IFREG,
+                                  .is_encrypted = archive_entry_is_data_encrypted(entry) != 0});
+}
+
+Result<std::string> ZipReader::read() {
+  std::string contents;
+  std::array<char, 64 << 10> buffer;
+  while (true) {
+    const la_ssize_t got = archive_read_data(reader_.get(), buffer.data(), buffer.size());
+    if (got == 0) return contents;
+    if (got < 0) {
+      return Unexpected{"the ZIP archive cannot be unpacked: " + reason_of(reader_.get())};
+    }
+    bytes_left_ -= got;
+    if (bytes_left_ < 0) return Unexpected{"the ZIP archive unpacks to more than the limit allows"};
+    contents.append(buffer.data(), static_cast<size_t>(got));
+  }
+}
+
 Result<std::map<std::string, std::string>> read_zip(
     std::string_view bytes,
     const std::function<bool(std::string_view name)>& wants,
     const ZipLimits& limits) {
-  const Reader reader(archive_read_new(), &archive_read_free);
-  archive_read_support_format_zip(reader.get());
-  if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) {
-    return Unexpected{"the ZIP archive cannot be opened: " + reason_of(reader.get())};
-  }
   std::map<std::string, std::string> entries;
-  int64_t bytes_left = limits.bytes_max;
-  struct archive_entry* entry = nullptr;
-  for (int64_t count = 0;; ++count) {
-    const int status = archive_read_next_header(reader.get(), &entry);
-    if (status == ARCHIVE_EOF) break;
-    if (status < ARCHIVE_WARN) {
-      return Unexpected{"the ZIP archive is damaged: " + reason_of(reader.get())};
-    }
-    if (count == limits.entries_max) return Unexpected{"the ZIP archive has too many entries"};
-    const char* name = archive_entry_pathname_utf8(entry);
-    if (name == nullptr || !wants(name)) continue;
-    if (archive_entry_is_data_encrypted(entry) != 0) return Unexpected{"the ZIP is encrypted"};
-    const Result<bool> read = read_entry(reader.get(), bytes_left, entries[name]);
-    if (!read) return Unexpected{read.error()};
+  ZipReader reader(bytes, limits);
+  while (true) {
+    const Result<std::optional<ZipEntry>> entry = reader.next();
+    if (!entry) return Unexpected{entry.error()};
+    if (!*entry) return entries;
+    if (!wants((*entry)->name)) continue;
+    if ((*entry)->is_encrypted) return Unexpected{"the ZIP is encrypted"};
+    Result<std::string> contents = reader.read();
+    if (!contents) return Unexpected{contents.error()};
+    entries[(*entry)->name] = *std::move(contents);
   }
-  return entries;
 }
 
 std::string resolved_name(std::string_view source, std::string_view reference) {

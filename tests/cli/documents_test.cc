@@ -87,6 +87,40 @@ TEST_F(DocumentsTest, AskAndPlanPrintTheShapesThatClientsRead) {
   EXPECT_NE(text.out.find("read 2 of 2 documents"), std::string::npos) << text.out;
 }
 
+// Neither what the store has of it, nor what the model made of it, nor an answer that read it.
+TEST_F(DocumentsTest, NothingOfADeletedDocumentIsLeft) {
+  directory_.write("papers/secret.txt", "The word is qwyzzlefrob. " + std::string(400, 'x') + "\n");
+  ASSERT_EQ(ingest().exit_code, 0);
+  const Outcome warmed = widenet({"cache", "warm", "office", "--model", "model"});
+  EXPECT_EQ(warmed.exit_code, 0) << warmed.err;
+  EXPECT_NE(warmed.out.find("tokens of \"office\" read ahead (0 of them known already)"),
+            std::string::npos)
+      << warmed.out;
+  ASSERT_EQ(widenet({"ask", "What is the word qwyzzlefrob?", "--collection", "office", "--mode",
+                     "long", "--model", "model", "--max-tokens", "4"})
+                .exit_code,
+            0);
+  const auto n_files_with = [&](const std::string& text) {
+    int64_t n = 0;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(directory_.path() / "widenet-data")) {
+      n += entry.is_regular_file() && read_file(entry.path()).find(text) != std::string::npos;
+    }
+    return n;
+  };
+  const auto n_cached = [&] {
+    return nlohmann::json::parse(widenet({"cache", "ls", "--json"}).out).at("n_files");
+  };
+  EXPECT_GT(n_files_with("qwyzzlefrob"), 1);
+  EXPECT_GT(n_cached(), 0);
+  const Outcome removed = widenet({"rm", "office", "papers/secret.txt", "--json"});
+  ASSERT_EQ(removed.exit_code, 0) << removed.err;
+  EXPECT_GT(nlohmann::json::parse(removed.out).at("cache_files"), 0);
+  EXPECT_EQ(n_files_with("qwyzzlefrob"), 0);
+  EXPECT_EQ(widenet({"rm", "office"}).exit_code, 0);
+  EXPECT_EQ(n_cached(), 0);
+}
+
 TEST_F(DocumentsTest, ABadFileFailsByItself) {
   directory_.write("papers/empty.txt", "");
   directory_.write("papers/cut.pdf", "%PDF-1.4\n1 0 obj\n");

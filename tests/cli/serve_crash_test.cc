@@ -6,6 +6,9 @@
 #include <atomic>
 #include <cstdio>
 #include <random>
+#include <sstream>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "tests/cli/program.h"
@@ -186,8 +189,18 @@ class ServeCrashTest : public ::testing::Test {
     is_ending = true;
     EXPECT_EQ(server->end(SIGKILL), 128 + SIGKILL) << "it had ended on its own";
     for (std::thread& client : clients) client.join();
-    EXPECT_EQ(read_file(directory_.path() / "serve.err"), "");
+    check_errors();
     n_cut_short_ += port == 0 ? 1 : 0;
+  }
+
+  // So small a disk may be full of what three clients are reading; nothing else is to be said.
+  void check_errors() const {
+    constexpr std::string_view kFull =
+        "widenet: what is read is not remembered on disk: no room for ";
+    std::istringstream errors(read_file(directory_.path() / "serve.err"));
+    for (std::string line; std::getline(errors, line);) {
+      EXPECT_TRUE(line.starts_with(kFull) || kFull.starts_with(line)) << line;
+    }
   }
 
   // Everything that is there is whole, and there is not too much of it.

@@ -7,7 +7,7 @@ import { openPage, startBrowser, startServer } from "./browser.mjs";
 
 const kRoot = new URL("../../", import.meta.url).pathname;
 const kFolders = ["contracts", "policies", "depots"];
-const question = process.argv[2] ?? "What is the deposit for each grinder?";
+const question = process.argv[2] ?? "How soon must a missing laptop be notified to the helpdesk?";
 
 async function sampleFiles() {
   const files = [];

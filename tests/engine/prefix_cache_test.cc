@@ -43,6 +43,11 @@ class PrefixCacheTest : public testing::TestWithParam<std::string> {
     return Engine::load({.model = model, .backend = GetParam(), .threads = 1});
   }
 
+  // As test::sample_size(), less where each case takes a quarter of a minute.
+  static int sample_size(int sample, int all) {
+    return test::sample_size(sample, GetParam() == "reference" ? all / 5 : all);
+  }
+
   PrefixCacheOptions on_disk(int64_t ram_bytes = int64_t{1} << 30) {
     return {.ram_bytes = ram_bytes,
             .directory = directory_.path() / "cache",
@@ -98,12 +103,12 @@ INSTANTIATE_TEST_SUITE_P(Backends,
 // by guessing; now and then the process ends, or has room for next to nothing in memory.
 TEST_P(PrefixCacheTest, HitsChangeNoBit) {
   const auto engine = load();
-  for (int seed = 0; seed < test::sample_size(test::kIsSanitized ? 1 : 2, 24); ++seed) {
+  Reuse found;  // of all seeds: one may have had no room in any of its lives
+  for (int seed = 0; seed < sample_size(test::kIsSanitized ? 1 : 2, 24); ++seed) {
     Random random(static_cast<uint64_t>(seed));
     const std::filesystem::path directory = directory_.path() / std::to_string(seed);
     const int64_t length = between(1000, 2600, random);
     const auto timelines = test::make_timelines(*engine, 4, length, random);
-    Reuse found;
     for (int life = 0; life < 4; ++life) {
       const int64_t ram_bytes = random() % 2 == 0 ? 100'000 : 50'000'000;
       const auto cache = engine->make_cache({.ram_bytes = ram_bytes, .directory = directory});
@@ -142,9 +147,9 @@ TEST_P(PrefixCacheTest, HitsChangeNoBit) {
         }
       }
     }
-    EXPECT_GT(found.from_disk, 0) << "seed " << seed;
-    EXPECT_GT(found.n_tokens, found.from_disk) << "seed " << seed;
   }
+  EXPECT_GT(found.from_disk, 0);
+  EXPECT_GT(found.n_tokens, found.from_disk);
 }
 
 TEST_P(PrefixCacheTest, AnExactRepeatComputesNothingAlsoAfterARestart) {
@@ -337,7 +342,7 @@ TEST_P(PrefixCacheTest, ADamagedFileIsAMiss) {
   const auto engine = load();
   Random random(5);
   const auto timelines = test::make_timelines(*engine, 1, 2300, random);
-  for (int i = 0; i < test::sample_size(4, 40); ++i) {
+  for (int i = 0; i < sample_size(4, 40); ++i) {
     {
       const auto cache = engine->make_cache(on_disk());
       visit(*engine, cache, timelines[0], 2300, {.marks = {1100}});

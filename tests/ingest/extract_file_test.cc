@@ -76,7 +76,7 @@ TEST(ExtractFileTest, AnUnreadableAttachmentIsAWarningOfItsMail) {
   ASSERT_EQ(documents->size(), 1U);
   ASSERT_EQ((*documents)[0].warnings.size(), 1U);
   EXPECT_EQ((*documents)[0].warnings[0],
-            "attachment \"../../x.zip\" was not read: this is a ZIP archive; unpack it first");
+            "\"../../x.zip\" was not read: the ZIP archive is damaged: Truncated ZIP file header");
 }
 
 TEST(ExtractFileTest, RefusalsComeWithTheChildsReason) {

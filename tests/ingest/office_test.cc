@@ -13,8 +13,8 @@
 #include "ingest/sheets.h"
 #include "ingest/text.h"
 #include "ingest/zip.h"
-#include "tests/ingest/extracting.h"
 #include "tests/ingest/make_zip.h"
+#include "tests/ingest/parse.h"
 
 namespace widenet::ingest {
 namespace {

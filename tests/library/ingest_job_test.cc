@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/file.h"
 #include "base/utf8.h"
@@ -82,6 +83,17 @@ TEST_F(IngestJobTest, ABadFileFailsByItselfWithItsReason) {
     EXPECT_FALSE(store_->document(id)->error.empty());
   }
   EXPECT_NE(store_->document(binary.id)->state, store::DocumentState::queued);
+}
+
+TEST_F(IngestJobTest, AnArchivesMembersAreFoundUnderTheirPaths) {
+  add("papers.zip", read_file(std::filesystem::path(WN_TESTS_DIR) / "golden/ingest/papers.zip"));
+  EXPECT_EQ(process().done, 1);
+  const auto hits = store_->search_text({.collections = {collection_}}, "trains before planes");
+  ASSERT_FALSE(hits.empty());
+  const auto document = store_->document(hits[0].chunk.document);
+  ASSERT_TRUE(document);
+  EXPECT_EQ(document->key, "papers.zip/policies/travel.md");
+  EXPECT_EQ(document->title, "Travel");
 }
 
 TEST_F(IngestJobTest, ALongDocumentTellsHowFarItIs) {

@@ -1,4 +1,4 @@
-// What the tests of the formats share: golden documents, and extraction to a text or a refusal.
+// What the parsers' tests ask for: a golden document, the only document, its text, or the refusal.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,0 +1,44 @@
+#include "ingest/fields.h"
+
+namespace widenet::ingest {
+namespace {
+
+constexpr size_t kLongValueBytes = 400;  // a record with a longer value takes a line for each field
+constexpr size_t kRecordBytesMax = 4000;  // and so does one with more text than this
+
+void write_row(const std::vector<Field>& fields, TextBuilder& out) {
+  std::string row;
+  const std::string* before = nullptr;
+  for (const Field& field : fields) {
+    const bool goes_on = before != nullptr && *before == field.path;
+    if (!row.empty()) row += goes_on ? ", " : "; ";
+    if (!goes_on && !field.path.empty()) row += field.path + ": ";
+    row += field.value;
+    before = &field.path;
+  }
+  out.add(row);
+  out.end_line();
+}
+
+}  // namespace
+
+void write_line(const Field& field, TextBuilder& out) {
+  if (!field.path.empty()) out.add(field.path + ": ");
+  out.add(field.value);
+  out.end_line();
+}
+
+void write_record(const std::vector<Field>& fields, TextBuilder& out) {
+  size_t bytes = 0;
+  bool long_value = false;
+  for (const Field& field : fields) {
+    bytes += field.path.size() + field.value.size();
+    long_value = long_value || field.value.size() > kLongValueBytes ||
+                 field.value.find('\n') != std::string::npos;
+  }
+  if (!long_value && bytes <= kRecordBytesMax) return write_row(fields, out);
+  for (const Field& field : fields) write_line(field, out);
+  out.end_paragraph();
+}
+
+}  // namespace widenet::ingest
