@@ -58,14 +58,15 @@ std::string bare_code(std::string_view code) {
 
 NumberFormat format_of(std::string_view code) {
   const std::string bare = bare_code(code);
-  if (bare == "general") return {};
+  if (bare == "general" || bare == "standard") return {};  // the same in German
   const bool has_clock = bare.find_first_of("hs") != std::string::npos;
   const bool has_day = bare.find_first_of("yd") != std::string::npos ||
                        (!has_clock && bare.find('m') != std::string::npos);
-  if (bare.find('[') != std::string::npos) return {.moment = Moment::duration, .percent_decimals = {}};
-  if (has_day && has_clock) return {.moment = Moment::date_time, .percent_decimals = {}};
-  if (has_day) return {.moment = Moment::date, .percent_decimals = {}};
-  if (has_clock) return {.moment = Moment::time, .percent_decimals = {}};
+  const auto shows = [](Moment moment) { return NumberFormat{moment, std::nullopt}; };
+  if (bare.find('[') != std::string::npos) return shows(Moment::duration);
+  if (has_day && has_clock) return shows(Moment::date_time);
+  if (has_day) return shows(Moment::date);
+  if (has_clock) return shows(Moment::time);
   if (bare.find('%') == std::string::npos) return {};
   const size_t point = std::min(bare.find('.'), bare.size());
   const auto decimals = std::count(bare.begin() + static_cast<int64_t>(point), bare.end(), '0');

@@ -25,7 +25,7 @@ using Entries = std::vector<std::pair<std::string, std::string>>;
 std::string make_xlsx(const std::string& data, const std::string& strings = "") {
   return make_zip(
       {{"xl/workbook.xml",
-        R"(<workbook xmlns:r="r"><sheets><sheet name="S" sheetId="1" r:id="a"/></sheets></workbook>)"},
+        R"(<workbook><sheets><sheet name="S" sheetId="1" r:id="a"/></sheets></workbook>)"},
        {"xl/_rels/workbook.xml.rels",
         R"(<Relationships><Relationship Id="a" Type="t/worksheet" Target="worksheets/s.xml"/>)"
         R"(<Relationship Id="b" Type="t/sharedStrings" Target="strings.xml"/></Relationships>)"},
@@ -47,13 +47,14 @@ std::string make_ods(const std::string& rows) {
 }
 
 std::string make_pptx(const std::string& shapes) {
-  return make_zip(
-      {{"ppt/presentation.xml",
-        R"(<p:presentation xmlns:r="r"><p:sldIdLst><p:sldId id="1" r:id="a"/></p:sldIdLst></p:presentation>)"},
-       {"ppt/_rels/presentation.xml.rels",
-        R"(<Relationships><Relationship Id="a" Type="t/slide" Target="slides/s.xml"/></Relationships>)"},
-       {"ppt/slides/s.xml",
-        "<p:sld><p:cSld><p:spTree>" + shapes + "</p:spTree></p:cSld></p:sld>"}});
+  return make_zip({{"ppt/presentation.xml",
+                    R"(<p:presentation><p:sldIdLst><p:sldId id="1" r:id="a"/></p:sldIdLst>)"
+                    "</p:presentation>"},
+                   {"ppt/_rels/presentation.xml.rels",
+                    R"(<Relationships><Relationship Id="a" Type="t/slide" Target="slides/s.xml"/>)"
+                    "</Relationships>"},
+                   {"ppt/slides/s.xml",
+                    "<p:sld><p:cSld><p:spTree>" + shapes + "</p:spTree></p:cSld></p:sld>"}});
 }
 
 std::string make_shape(const std::string& text) {
