@@ -15,7 +15,7 @@ constexpr std::chrono::seconds kEvery{1};
 }  // namespace
 
 bool sweep_cache_files(store::Store& store, const std::filesystem::path& directory) {
-  const auto deletions = store.cached_deletions();
+  const auto deletions = store.cached_deletions(store.last_deletion());
   if (deletions.empty()) return true;
   std::error_code error;
   if (!std::filesystem::exists(directory, error) && !error) {
@@ -34,7 +34,7 @@ bool sweep_cache_files(store::Store& store, const std::filesystem::path& directo
 }
 
 CacheSweeper::CacheSweeper(store::Store& store, engine::PrefixCache& cache)
-    : store_(store), cache_(cache) {
+    : store_(store), cache_(cache), last_swept_(store.last_deletion()) {
   sweep();
   thread_ = std::thread([this] { run(); });
 }
@@ -48,19 +48,21 @@ CacheSweeper::~CacheSweeper() {
   thread_.join();
 }
 
+// From memory what was deleted since the last time, whoever may have removed it from disk.
 void CacheSweeper::sweep() {
   const std::scoped_lock lock(sweep_mutex_);
-  const bool has_disk = cache_.disk() != nullptr;
-  const auto deletions = store_.cached_deletions();
-  for (const auto& deletion : deletions) {
-    if (!has_disk && deletion.id <= last_swept_) continue;
+  const int64_t last = store_.last_deletion();
+  bool is_on_disk = false;
+  for (const auto& deletion : store_.cached_deletions(last_swept_)) {
     const auto forgotten = cache_.forget(deletion.documents);
-    last_swept_ = std::max(last_swept_, deletion.id);
-    if (has_disk && forgotten.is_complete) {
+    if (cache_.disk() == nullptr) {
+      is_on_disk = is_on_disk || deletion.is_on_disk;
+    } else if (deletion.is_on_disk && forgotten.is_complete) {
       store_.finish_cached_deletion(deletion.id, forgotten.n_files);
     }
   }
-  if (!has_disk && !deletions.empty()) sweep_cache_files(store_, store_.directory() / "cache");
+  last_swept_ = std::max(last_swept_, last);
+  if (is_on_disk) sweep_cache_files(store_, store_.directory() / "cache");
 }
 
 void CacheSweeper::run() {

@@ -35,7 +35,7 @@ class CacheSweeper {
   store::Store& store_;
   engine::PrefixCache& cache_;
   std::mutex sweep_mutex_;
-  int64_t last_swept_ = 0;  // from memory; guarded by sweep_mutex_
+  int64_t last_swept_;  // deletion, from memory; guarded by sweep_mutex_
   std::mutex mutex_;
   std::condition_variable changed_;
   bool is_stopping_ = false;  // guarded by mutex_

@@ -241,25 +241,35 @@ std::vector<DeletionReceipt> Store::receipts() const {
   return result;
 }
 
-std::vector<CachedDeletion> Store::cached_deletions() const {
+std::vector<CachedDeletion> Store::cached_deletions(int64_t after) const {
   auto db = impl_->read();
   auto rows = db->query(
-      "SELECT d.id, e.document_id FROM deletions d JOIN deleted_documents e ON e.deletion_id = "
-      "d.id "
-      "WHERE d.finished_ms IS NOT NULL ORDER BY d.id");
+      "SELECT d.id, d.cache_files, e.document_id FROM deletions d "
+      "JOIN deleted_documents e ON e.deletion_id = d.id "
+      "WHERE d.finished_ms IS NOT NULL AND (d.cache_files IS NULL OR d.id > ?1) ORDER BY d.id",
+      after);
   std::vector<CachedDeletion> result;
   while (rows.step()) {
-    if (result.empty() || result.back().id != rows.integer(0)) result.push_back({rows.integer(0)});
-    result.back().documents.push_back(rows.integer(1));
+    if (result.empty() || result.back().id != rows.integer(0)) {
+      result.push_back({.id = rows.integer(0), .is_on_disk = rows.is_null(1)});
+    }
+    result.back().documents.push_back(rows.integer(2));
   }
   return result;
+}
+
+int64_t Store::last_deletion() const {
+  auto db = impl_->read();
+  const auto unfinished =
+      db->find_integer("SELECT min(id) FROM deletions WHERE finished_ms IS NULL");
+  if (unfinished) return *unfinished - 1;
+  return db->find_integer("SELECT max(id) FROM deletions").value_or(0);
 }
 
 void Store::finish_cached_deletion(int64_t deletion, int64_t n_files) {
   auto db = impl_->write();
   db->run("UPDATE deletions SET cache_files = ?2 WHERE id = ?1 AND cache_files IS NULL", deletion,
           n_files);
-  db->run("DELETE FROM deleted_documents WHERE deletion_id = ?1", deletion);
   db.commit();
 }
 

@@ -214,9 +214,10 @@ struct DeletionReceipt {
   std::vector<std::string> originals{};  // SHA-256 of the original bytes that were unlinked
 };
 
-// A deletion that is finished but for what a prefix cache knows of these documents.
+// A deletion that is finished but for what prefix caches may know of these documents.
 struct CachedDeletion {
   int64_t id = 0;
+  bool is_on_disk = true;  // nobody has removed it from there yet
   std::vector<DocumentId> documents{};
 };
 

@@ -188,6 +188,8 @@ CREATE TABLE evaluation_items (
 constexpr const char* kVersion2 = R"(
 ALTER TABLE deletions ADD COLUMN cache_files INTEGER;  -- of the prefix cache; NULL: they are there
 UPDATE deletions SET cache_files = 0;
+CREATE INDEX deletions_cached ON deletions (id) WHERE cache_files IS NULL;
+CREATE INDEX deletions_unfinished ON deletions (id) WHERE finished_ms IS NULL;
 CREATE TABLE deleted_documents (          -- of which a prefix cache may know something
   deletion_id INTEGER NOT NULL REFERENCES deletions (id),
   document_id INTEGER NOT NULL,

@@ -140,8 +140,11 @@ class Store {
   std::optional<DeletionReceipt> receipt(int64_t deletion) const;
   std::vector<DeletionReceipt> receipts() const;
   // What the model made of a document is not in the store: whoever has the prefix cache open
-  // removes it from there, and says so.
-  std::vector<CachedDeletion> cached_deletions() const;
+  // removes it from there, and says so; and each process forgets it that has read it.  Those whose
+  // cached state is on disk still, and all after `after`; by id.
+  std::vector<CachedDeletion> cached_deletions(int64_t after) const;
+  // The last one that no unfinished one is before.
+  int64_t last_deletion() const;
   void finish_cached_deletion(int64_t deletion, int64_t n_files);
 
   // --- jobs

@@ -257,6 +257,30 @@ TEST_F(SchedulerTest, RequestsThatArriveTogetherShareOnePrefill) {
   }
 }
 
+// Greedy and drawn, with guesses and without: what is refused is not written, and the rest is told.
+TEST_F(SchedulerTest, WhatAConstraintRefusesIsNotWritten) {
+  class EvenTokens final : public TokenConstraint {
+   public:
+    bool allows(TokenId token) const override { return token % 2 == 0; }
+    void take(TokenId token) override { taken.push_back(token); }
+    std::vector<TokenId> taken;
+  };
+  Scheduler scheduler(*engine_);
+  for (const double temperature : {0.0, 1.0}) {
+    GenerationRequest free = request(tokens(50), 40);
+    free.sampling.temperature = temperature;
+    const Completion unbound = scheduler.generate(free);
+    EXPECT_TRUE(std::ranges::any_of(unbound.tokens, [](TokenId token) { return token % 2 != 0; }));
+    GenerationRequest bound = free;
+    const auto constraint = std::make_shared<EvenTokens>();
+    bound.constraint = constraint;
+    const Completion completion = scheduler.generate(bound);
+    EXPECT_EQ(constraint->taken, completion.tokens);
+    EXPECT_TRUE(
+        std::ranges::all_of(completion.tokens, [](TokenId token) { return token % 2 == 0; }));
+  }
+}
+
 TEST_F(SchedulerTest, WhatNobodyWaitsForIsReadLast) {
   Scheduler scheduler(*engine_);
   std::promise<void> started;

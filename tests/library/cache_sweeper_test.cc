@@ -71,7 +71,7 @@ TEST_F(CacheSweeperTest, ADeletedDocumentGoesFromItsFirstTokenOn) {
   sweeper.sweep();
   EXPECT_EQ(n_known(*cache), 512);
   EXPECT_GT(store_->receipt(receipt->id)->cache_files, 0);
-  EXPECT_TRUE(store_->cached_deletions().empty());
+  EXPECT_FALSE(store_->cached_deletions(0).front().is_on_disk);
   store_->delete_document(a);
   sweeper.sweep();
   EXPECT_EQ(n_known(*cache), 0);
@@ -105,11 +105,11 @@ TEST_F(CacheSweeperTest, WhatWasDeletedWhileNobodyLookedGoesAtTheNextStart) {
   const auto b = add("b");
   read(open_cache(), a, b);
   store_->delete_collection(collection_);
-  EXPECT_EQ(store_->cached_deletions().size(), 1U);
+  EXPECT_EQ(store_->cached_deletions(store_->last_deletion()).size(), 1U);
   const auto cache = open_cache();
   const CacheSweeper sweeper(*store_, *cache);
   EXPECT_EQ(n_known(*cache), 0);
-  EXPECT_TRUE(store_->cached_deletions().empty());
+  EXPECT_TRUE(store_->cached_deletions(store_->last_deletion()).empty());
 }
 
 // It knows in memory what it does not keep on disk, and there may be files of an earlier process.
@@ -125,6 +125,19 @@ TEST_F(CacheSweeperTest, ACacheInMemoryForgetsToo) {
   EXPECT_EQ(n_known(*cache), 512);
   EXPECT_GT(store_->receipt(receipt->id)->cache_files, 0);
   EXPECT_EQ(n_known(*open_cache()), 512);
+}
+
+TEST_F(CacheSweeperTest, AnotherProcessMayHaveRemovedTheFilesFirst) {
+  const auto a = add("a");
+  const auto b = add("b");
+  const auto cache = open_cache(/*on_disk=*/false);
+  CacheSweeper sweeper(*store_, *cache);
+  read(cache, a, b);
+  const auto theirs = store::Store::open(store_->directory());
+  theirs->delete_document(b);
+  EXPECT_TRUE(sweep_cache_files(*theirs, cache_directory()));
+  sweeper.sweep();
+  EXPECT_EQ(n_known(*cache), 512);
 }
 
 TEST_F(CacheSweeperTest, WithoutACacheThereIsNothingToForget) {
