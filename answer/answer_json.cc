@@ -60,33 +60,50 @@ nlohmann::json to_json(const Plan& plan) {
       {"tokens_in_scope", plan.tokens_in_scope}};
 }
 
+nlohmann::json to_json(const TableAnswer& answer) {
+  nlohmann::json links = nlohmann::json::array();
+  for (const RowLink& link : answer.links) {
+    links.push_back({{"row", link.row},
+                     {"document", link.document},
+                     {"start_char", link.start_char},
+                     {"end_char", link.end_char},
+                     {"table", link.table},
+                     {"title", link.title},
+                     {"value", link.value}});
+  }
+  return {{"read_as", answer.read_as}, {"sql", answer.sql},       {"columns", answer.columns},
+          {"rows", answer.rows},       {"n_rows", answer.n_rows}, {"links", links}};
+}
+
 nlohmann::json to_json(const AskResult& result) {
   const auto& usage = result.usage;
   const auto& seconds = result.seconds;
-  return {{"answer", result.answer},
-          {"mode", name_of(result.mode)},
-          {"why", result.why},
-          {"refused", result.is_refusal},
-          {"finish_reason", name_of(result.finish_reason)},
-          {"citations", array_of(result.citations)},
-          {"context", array_of(result.context)},
-          {"usage",
-           {{"prompt_tokens", usage.prompt_tokens},
-            {"cached_tokens", usage.cached_tokens},
-            {"disk_tokens", usage.disk_tokens},
-            {"computed_tokens", usage.computed_tokens},
-            {"completion_tokens", usage.completion_tokens},
-            {"guessed_tokens", usage.guessed_tokens},
-            {"right_guesses", usage.right_guesses}}},
-          {"seconds",
-           {{"retrieve", seconds.retrieve},
-            {"queue", seconds.queue},
-            {"prefill", seconds.prefill},
-            {"decode", seconds.decode},
-            {"total", seconds.total}}},
-          {"coverage",
-           {{"documents_read", result.documents_read},
-            {"documents_in_scope", result.documents_in_scope}}}};
+  nlohmann::json json = {{"answer", result.answer},
+                         {"mode", name_of(result.mode)},
+                         {"why", result.why},
+                         {"refused", result.is_refusal},
+                         {"finish_reason", name_of(result.finish_reason)},
+                         {"citations", array_of(result.citations)},
+                         {"context", array_of(result.context)},
+                         {"usage",
+                          {{"prompt_tokens", usage.prompt_tokens},
+                           {"cached_tokens", usage.cached_tokens},
+                           {"disk_tokens", usage.disk_tokens},
+                           {"computed_tokens", usage.computed_tokens},
+                           {"completion_tokens", usage.completion_tokens},
+                           {"guessed_tokens", usage.guessed_tokens},
+                           {"right_guesses", usage.right_guesses}}},
+                         {"seconds",
+                          {{"retrieve", seconds.retrieve},
+                           {"queue", seconds.queue},
+                           {"prefill", seconds.prefill},
+                           {"decode", seconds.decode},
+                           {"total", seconds.total}}},
+                         {"coverage",
+                          {{"documents_read", result.documents_read},
+                           {"documents_in_scope", result.documents_in_scope}}}};
+  if (result.table) json["table"] = to_json(*result.table);
+  return json;
 }
 
 }  // namespace widenet::answer

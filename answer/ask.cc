@@ -112,11 +112,16 @@ class Asker::Impl {
             .net = std::move(prepared.net),
             .held = prepared.held};
   }
+  Plan plan(const AskRequest& request);
   void note_read(const Preview& preview) { nets_.remember(preview.scope, preview.net); }
   AskResult ask(const AskRequest& request, const AskEvents& events);
   Warmed warm(const std::vector<store::CollectionId>& collections, const AskEvents& events);
 
  private:
+  std::optional<TableAnswer> find_in_tables(const AskRequest& request) const;
+  Prepared prepare_from(const AskRequest& request, const TableAnswer& table) const;
+  AskResult answer_from(TableAnswer table, const AskRequest& request, const AskEvents& events);
+
   Prepared prepare(const AskRequest& request);
   History load_history(const AskRequest& request) const;
   Circumstances circumstances(const AskRequest& request, const History& history) const;
@@ -138,7 +143,6 @@ class Asker::Impl {
                               const AskEvents& events,
                               AskResult& result);
   std::function<void(int64_t done, int64_t total)> prefill_reporter(const AskEvents& events);
-  void find_pages(std::vector<Citation>& citations) const;
   void learn(const engine::Completion& completion);
   store::AnswerId keep(const AskRequest& request,
                        const Prepared& prepared,
@@ -173,12 +177,76 @@ History Asker::Impl::load_history(const AskRequest& request) const {
     }
     for (const auto& document : loaded.documents) history.documents.push_back(document.id);
     history.present.merge(chunks_of(selection));
-    if (!history.mode) history.mode = mode_named(replay.at("mode").get<std::string>());
+    const auto mode = mode_named(replay.at("mode").get<std::string>());
+    if (!history.mode && mode != Mode::tables) history.mode = mode;
     history.turns.push_back({.documents = std::move(loaded.documents),
                              .question = answer.question,
                              .answer = replay.at("completion").get<std::vector<TokenId>>()});
   }
   return history;
+}
+
+// --- answers out of tables
+
+// The first collection whose tables understand the whole question.
+std::optional<TableAnswer> Asker::Impl::find_in_tables(const AskRequest& request) const {
+  const bool must = request.mode == Mode::tables;
+  if (!must && (request.mode != Mode::automatic || !request.documents.empty())) return {};
+  std::string why = "no collection was named";
+  for (const store::CollectionId collection : request.collections) {
+    auto answer = answer_from_tables(parts_.store, collection, request.question);
+    if (answer) return *std::move(answer);
+    why = answer.error();
+  }
+  if (!must) return {};
+  throw AskError("cannot answer \"" + request.question + "\" from tables: " + why +
+                 " (ask in another mode, or name tables and columns as `widenet ls` does)");
+}
+
+Prepared Asker::Impl::prepare_from(const AskRequest& request, const TableAnswer& table) const {
+  Prepared prepared;
+  prepared.plan.mode = Mode::tables;
+  prepared.plan.why = "it asks for the " + table.read_as + ", which tables hold";
+  for (const store::CollectionId id : request.collections) {
+    if (const auto collection = parts_.store.collection(id)) {
+      prepared.plan.documents_in_scope += collection->n_ready;
+      prepared.plan.tokens_in_scope += collection->n_tokens;
+    }
+  }
+  for (const RowLink& link : table.links) {
+    if (std::ranges::count(prepared.documents, link.document) == 0) {
+      prepared.documents.push_back(link.document);
+    }
+  }
+  return prepared;
+}
+
+AskResult Asker::Impl::answer_from(TableAnswer table,
+                                   const AskRequest& request,
+                                   const AskEvents& events) {
+  const Prepared prepared = prepare_from(request, table);
+  if (events.on_plan) events.on_plan(prepared.plan);
+  if (events.on_context) events.on_context({});
+  AskResult result;
+  result.answer = table.text;
+  result.mode = Mode::tables;
+  result.why = prepared.plan.why;
+  result.citations = table.citations;
+  result.documents_in_scope = prepared.plan.documents_in_scope;
+  result.table = std::move(table);
+  for (const Citation& citation : result.citations) {
+    if (events.on_citation) events.on_citation(citation);
+  }
+  if (events.on_text) events.on_text(result.answer);
+  engine::Completion completion;  // for the conversation, in which it is read
+  completion.tokens = parts_.engine.tokenizer().encode(result.answer);
+  if (request.is_stored) result.stored_as = keep(request, prepared, completion, result);
+  return result;
+}
+
+Plan Asker::Impl::plan(const AskRequest& request) {
+  if (const auto table = find_in_tables(request)) return prepare_from(request, *table).plan;
+  return preview(request).plan;
 }
 
 // --- planning
@@ -460,19 +528,9 @@ engine::Completion Asker::Impl::generate(const AskRequest& request,
     if (result.citations.empty()) {
       if (auto derived = finder.derive(result.answer)) result.citations.push_back(*derived);
     }
-    find_pages(result.citations);
+    find_pages(parts_.store, result.citations);
   }
   return completion;
-}
-
-void Asker::Impl::find_pages(std::vector<Citation>& citations) const {
-  for (Citation& citation : citations) {
-    for (const store::Page& page : parts_.store.pages(citation.document)) {
-      if (page.start_char <= citation.start_char && citation.start_char < page.end_char) {
-        citation.page = page.number;
-      }
-    }
-  }
 }
 
 void Asker::Impl::learn(const engine::Completion& completion) {
@@ -482,6 +540,11 @@ void Asker::Impl::learn(const engine::Completion& completion) {
 
 AskResult Asker::Impl::ask(const AskRequest& request, const AskEvents& events) {
   const auto start = Clock::now();
+  if (auto table = find_in_tables(request)) {
+    AskResult result = answer_from(*std::move(table), request, events);
+    result.seconds.total = seconds_since(start);
+    return result;
+  }
   const Prepared prepared = prepare(request);
   if (events.on_plan) events.on_plan(prepared.plan);
   if (events.on_context) events.on_context(prepared.ranges);
@@ -585,6 +648,10 @@ Asker::Asker(AskerParts parts, const AskerOptions& options)
     : impl_(std::make_unique<Impl>(std::move(parts), options)) {}
 
 Asker::~Asker() = default;
+
+Plan Asker::plan(const AskRequest& request) const {
+  return impl_->plan(request);
+}
 
 Preview Asker::preview(const AskRequest& request) const {
   return impl_->preview(request);

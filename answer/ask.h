@@ -3,7 +3,9 @@
 //   Asker asker({.store = *store, .engine = *engine, .scheduler = scheduler, ...});
 //   const AskResult result = asker.ask({.collections = {contracts}, .question = "..."}, {});
 //
-// answer/plan.h says how a mode is chosen.  A conversation stays in the mode of its first question.
+// answer/plan.h says how a mode is chosen; before that, `auto` looks whether tables of records
+// answer (answer/table_answer.h).  A conversation stays in the mode of its first question that was
+// read.
 #pragma once
 
 #include <functional>
@@ -21,6 +23,7 @@
 #include "answer/prompt.h"
 #include "answer/selection.h"
 #include "answer/sticky_net.h"
+#include "answer/table_answer.h"
 #include "engine/encoding_texts.h"
 #include "engine/engine.h"
 #include "engine/scheduler.h"
@@ -104,6 +107,7 @@ struct AskResult {
   std::vector<Citation> citations;      // verified, every one
   std::vector<std::string> unverified;  // quotes found nowhere: counted, never shown as citations
   std::vector<ContextRange> context;
+  std::optional<TableAnswer> table;  // mode `sql`: what it rests on
   engine::TokenUsage usage;
   AskSeconds seconds;
   int64_t documents_read = 0;
@@ -114,12 +118,13 @@ struct AskResult {
 
 // {"answer", "mode", "citations": [{"document", "title", "page", "start_char", "end_char", "quote",
 // "verified"}], "context": [...], "usage": {...}, "seconds": {...}, "coverage": {...}}; further
-// keys: "why", "refused", "finish_reason", and "derived" in a citation that the model did not
-// quote.
+// keys: "why", "refused", "finish_reason", "derived" in a citation that the model did not quote,
+// and in mode `sql` "table": {"read_as", "sql", "columns", "rows", "n_rows", "links"}.
 nlohmann::json to_json(const AskResult& result);
 nlohmann::json to_json(const Citation& citation);
 nlohmann::json to_json(const ContextRange& range);
 nlohmann::json to_json(const Plan& plan);
+nlohmann::json to_json(const TableAnswer& answer);
 
 // In order of first call; each may be empty.  on_plan and on_context are called on the caller's
 // thread, the others on the model's: they must be quick.
@@ -161,7 +166,8 @@ class Asker {
   Asker& operator=(const Asker&) = delete;
 
   // Retrieves and counts; generates nothing.  Throws AskError, StoreError.
-  Plan plan(const AskRequest& request) const { return preview(request).plan; }
+  Plan plan(const AskRequest& request) const;
+  // What the model would read, whatever tables say.
   Preview preview(const AskRequest& request) const;
 
   // Reads the documents of these collections, whole, as every question in mode `long` begins with

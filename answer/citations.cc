@@ -307,4 +307,14 @@ std::optional<Citation> QuoteFinder::derive(std::string_view answer_text) const 
   return citation;
 }
 
+void find_pages(const store::Store& store, std::vector<Citation>& citations) {
+  for (Citation& citation : citations) {
+    for (const store::Page& page : store.pages(citation.document)) {
+      if (page.start_char <= citation.start_char && citation.start_char < page.end_char) {
+        citation.page = page.number;
+      }
+    }
+  }
+}
+
 }  // namespace widenet::answer

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "answer/prompt.h"
+#include "store/store.h"
 
 namespace widenet::answer {
 
@@ -65,13 +66,16 @@ bool is_refusal(std::string_view answer_text);
 struct Citation {
   store::DocumentId document = 0;
   std::string title;
-  std::optional<int32_t> page;  // for the caller to fill: a prompt knows no pages
+  std::optional<int32_t> page;  // a prompt knows none: see find_pages
   int64_t start_char = 0;
   int64_t end_char = 0;
   std::string quote;      // the document's own characters [start_char, end_char)
   bool verified = false;  // the quote is what stands there
   bool derived = false;   // not quoted by the model: the one sentence that contains its answer
 };
+
+// On which pages of their documents they stand.  Throws StoreError.
+void find_pages(const store::Store& store, std::vector<Citation>& citations);
 
 // Finds quotes in the documents of a prompt.  Blanks count for nothing, typographic quotes and
 // dashes for plain ones; a quote begins and ends at word boundaries; quotation marks around it and

@@ -7,10 +7,11 @@
 namespace widenet::answer {
 namespace {
 
-constexpr std::array<std::pair<Mode, std::string_view>, 4> kNames = {{{Mode::automatic, "auto"},
+constexpr std::array<std::pair<Mode, std::string_view>, 5> kNames = {{{Mode::automatic, "auto"},
                                                                       {Mode::rag, "rag"},
                                                                       {Mode::hybrid, "hybrid"},
-                                                                      {Mode::whole, "long"}}};
+                                                                      {Mode::whole, "long"},
+                                                                      {Mode::tables, "sql"}}};
 
 int64_t budget_of(Mode mode, const Circumstances& c) {
   const int64_t own = mode == Mode::rag      ? c.rag_tokens

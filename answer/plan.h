@@ -8,8 +8,9 @@
 
 namespace widenet::answer {
 
-enum class Mode { automatic, rag, hybrid, whole };
-std::string_view name_of(Mode mode);  // "auto", "rag", "hybrid", "long"
+// `tables`: answered by one SELECT over records (answer/table_answer.h); no model reads anything.
+enum class Mode { automatic, rag, hybrid, whole, tables };
+std::string_view name_of(Mode mode);  // "auto", "rag", "hybrid", "long", "sql"
 std::optional<Mode> mode_named(std::string_view name);
 
 // What the decision rests on.
@@ -31,7 +32,7 @@ struct Decision {
   std::string why;  // one sentence
 };
 
-// `auto`, by the first rule that applies:
+// Of the modes that read.  `auto`, by the first rule that applies:
 //   1. everything in scope fits the budget of `rag`                  -> long: nothing is left out
 //   2. the question asks about all documents, and all that the model can hold of them is read in
 //      seconds_max                                                   -> long

@@ -63,8 +63,21 @@ void print_citations(const answer::AskResult& result) {
                 static_cast<long long>(citation.end_char),
                 citation.derived ? " (where the answer stands)" : "", citation.quote.c_str());
   }
-  if (result.citations.empty() && !result.is_refusal) {
+  if (result.citations.empty() && !result.is_refusal && !result.table) {
     std::printf("\nNothing in the documents read supports this answer.\n");
+  }
+}
+
+void print_table(const answer::TableAnswer& table) {
+  std::printf("\nFrom %s: %s.\n    %s\n", counted(table.n_rows, "row").c_str(),
+              table.read_as.c_str(), table.sql.c_str());
+  for (const auto& link : table.links) {
+    std::printf("  D%lld %s, row %s: %s%s%s\n", static_cast<long long>(link.document),
+                link.table.c_str(), grouped(link.row).c_str(), link.title.c_str(),
+                link.value.empty() ? "" : ": ", link.value.c_str());
+  }
+  if (table.n_rows > std::ssize(table.links)) {
+    std::printf("  and %s more\n", grouped(table.n_rows - std::ssize(table.links)).c_str());
   }
 }
 
@@ -122,6 +135,7 @@ void run_ask(const AskCommandOptions& options) {
     return;
   }
   std::printf("\n");
+  if (result.table) print_table(*result.table);
   print_citations(result);
   print_summary(result, options.explain);
 }
@@ -147,8 +161,8 @@ std::shared_ptr<AskCommandOptions> add_shared_options(CLI::App& verb) {
   const auto options = std::make_shared<AskCommandOptions>();
   verb.add_option("question", options->question, "The question")->required();
   verb.add_option("--collection", options->collection, "Where to look (default: everywhere)");
-  verb.add_option("--mode", options->mode, "auto, rag, hybrid or long")
-      ->check(CLI::IsMember({"auto", "rag", "hybrid", "long"}))
+  verb.add_option("--mode", options->mode, "auto, rag, hybrid, long or sql")
+      ->check(CLI::IsMember({"auto", "rag", "hybrid", "long", "sql"}))
       ->capture_default_str();
   add_think_option(verb, options->thinking);
   verb.add_option("--budget", options->budget_tokens, "Tokens of documents (default: the mode's)")

@@ -83,5 +83,6 @@ void add_plan_command(CLI::App& app);
 void add_rm_command(CLI::App& app);
 void add_search_command(CLI::App& app);
 void add_serve_command(CLI::App& app);
+void add_sql_command(CLI::App& app);
 
 }  // namespace widenet::cli

@@ -5,6 +5,7 @@
 
 #include "cli/support.h"
 #include "library/ingest_job.h"
+#include "library/record_set.h"
 
 namespace widenet::cli {
 namespace {
@@ -15,6 +16,7 @@ struct IngestCommandOptions {
   std::vector<std::filesystem::path> paths;
   std::string collection;
   int64_t n_children = 2;
+  std::string mapping;
   bool warms = false;
   CacheOptions cache;
 };
@@ -41,6 +43,40 @@ Counts add_all(store::Store& store,
   return counts;
 }
 
+// A path, or the name of one of the mappings that come with widenet.
+std::filesystem::path find_mapping(const std::string& name) {
+  namespace fs = std::filesystem;
+  if (fs::is_regular_file(name)) return name;
+  const std::string file = name + ".toml";
+  std::vector<fs::path> places = {fs::path("mappings") / file};
+  std::error_code error;
+  const auto executable = fs::read_symlink("/proc/self/exe", error);
+  if (!error) places.push_back(executable.parent_path() / "mappings" / file);
+  for (const fs::path& place : places) {
+    if (fs::is_regular_file(place)) return place;
+  }
+  throw CommandError("cannot find the mapping \"" + name + "\": it is no file, and none of " +
+                     "mappings/" + file + " here or beside the executable (see docs/RECORDS.md)");
+}
+
+// Exports become records; what else was named stays in `files`.
+void add_records(store::Store& store,
+                 store::CollectionId collection,
+                 const std::string& mapping,
+                 std::vector<library::SourceFile>& files,
+                 store::JobId job) {
+  const auto path = find_mapping(mapping);
+  const size_t n_all = files.size();
+  library::add_record_set(store, collection, path.stem().string(), path, files, job);
+  std::printf("%s of records by %s",
+              counted(static_cast<int64_t>(n_all - files.size()), "export").c_str(),
+              path.string().c_str());
+  if (!files.empty()) {
+    std::printf("; %s besides", counted(static_cast<int64_t>(files.size()), "file").c_str());
+  }
+  std::printf("\n");
+}
+
 library::IngestSummary work(store::Store& store,
                             const library::TextModel& model,
                             store::JobId job,
@@ -65,7 +101,7 @@ library::IngestSummary work(store::Store& store,
 
 void run(const IngestCommandOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  const auto files = library::find_files(options.paths);
+  auto files = library::find_files(options.paths);
   const auto model = find_text_model(options.model);
   if (!model) {
     throw CommandError(
@@ -79,6 +115,7 @@ void run(const IngestCommandOptions& options) {
   job.collection = collection;
   job.total = static_cast<int64_t>(files.size());
   job.id = store->create_job(job);
+  if (!options.mapping.empty()) add_records(*store, collection, options.mapping, files, job.id);
   const Counts counts = add_all(*store, collection, files, job.id);
   const auto summary = work(*store, *model, job.id, options);
   store->save_vectors();
@@ -105,6 +142,9 @@ void add_ingest_command(CLI::App& app) {
   verb->add_option("--children", options->n_children, "Documents worked on at once")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  verb->add_option("--mapping", options->mapping,
+                   "What exports of a CRM or ERP hold: a .toml file, or salesforce, hubspot, sap, "
+                   "odoo, dynamics");
   verb->add_flag("--warm", options->warms, "Read them ahead of the first question");
   add_data_option(*verb, options->data);
   add_model_options(*verb, options->model);

@@ -1,4 +1,4 @@
-// `widenet ls`: which collections and documents there are, their state and errors.
+// `widenet ls`: which collections, documents and tables there are, their state and errors.
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -42,11 +42,38 @@ nlohmann::json to_json(const store::Document& d) {
           {"chunks", d.n_chunks}, {"tokens", d.n_tokens},   {"bytes", d.bytes}};
 }
 
+const char* name_of(store::TableColumnType type) {
+  switch (type) {
+    case store::TableColumnType::text:
+      return "text";
+    case store::TableColumnType::integer:
+      return "integer";
+    case store::TableColumnType::real:
+      return "real";
+    case store::TableColumnType::date:
+      return "date";
+    case store::TableColumnType::boolean:
+      return "boolean";
+  }
+  return "";
+}
+
+nlohmann::json to_json(const store::RecordTable& table) {
+  nlohmann::json columns = nlohmann::json::array();
+  for (const auto& column : table.columns) {
+    columns.push_back({{"name", column.name}, {"type", name_of(column.type)}});
+  }
+  return {{"name", table.name},
+          {"document", table.document},
+          {"rows", table.n_rows},
+          {"columns", std::move(columns)}};
+}
+
 template <typename Items>
-void print_json(const char* name, const Items& items) {
+nlohmann::json array_of(const Items& items) {
   nlohmann::json array = nlohmann::json::array();
   for (const auto& item : items) array.push_back(to_json(item));
-  std::printf("%s\n", nlohmann::json{{name, array}}.dump(2).c_str());
+  return array;
 }
 
 void print(const store::Collection& c) {
@@ -66,18 +93,34 @@ void print(const store::Document& d) {
   for (const auto& warning : d.warnings) std::printf("       warning: %s\n", warning.c_str());
 }
 
+void print(const store::RecordTable& table) {
+  std::printf("table  \"%s\", %s:", table.name.c_str(), counted(table.n_rows, "row").c_str());
+  for (const auto& column : table.columns) std::printf(" \"%s\"", column.name.c_str());
+  std::printf("\n");
+}
+
 void run(const LsOptions& options) {
   const auto store = open_store(options.data);
   if (options.collection.empty()) {
     const auto collections = store->collections();
-    if (options.json) return print_json("collections", collections);
+    if (options.json) {
+      std::printf("%s\n", nlohmann::json{{"collections", array_of(collections)}}.dump(2).c_str());
+      return;
+    }
     for (const auto& collection : collections) print(collection);
     if (collections.empty()) std::printf("No documents yet: add some with widenet ingest.\n");
     return;
   }
-  const auto documents = documents_of(*store, find_collection(*store, options.collection).id);
-  if (options.json) return print_json("documents", documents);
+  const auto collection = find_collection(*store, options.collection).id;
+  const auto documents = documents_of(*store, collection);
+  const auto tables = store->record_tables({collection});
+  if (options.json) {
+    const nlohmann::json json = {{"documents", array_of(documents)}, {"tables", array_of(tables)}};
+    std::printf("%s\n", json.dump(2).c_str());
+    return;
+  }
   for (const auto& document : documents) print(document);
+  for (const auto& table : tables) print(table);
 }
 
 }  // namespace

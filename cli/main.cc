@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   add_ls_command(app);
   add_rm_command(app);
   add_search_command(app);
+  add_sql_command(app);
   add_ask_command(app);
   add_plan_command(app);
   add_eval_command(app);

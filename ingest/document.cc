@@ -14,7 +14,8 @@
 // The JSON: {"documents": [{"title", "format", "text", "pages", "tables", "metadata", "warnings"}],
 // "attachments": [{"name", "base64"}]}.  A page is {"number", "start", "end", "width", "height",
 // "words"}, its words one flat array of start, end, left, top, right, bottom for each.  A table is
-// {"name", "columns": [[name, type]], "rows": [[cell]]}, the type an index into ColumnType.
+// {"name", "columns": [[name, type]], "rows": [[cell]], "lines": [start, end, ..]}, the type an
+// index into ColumnType.
 
 namespace widenet::ingest {
 namespace {
@@ -49,7 +50,14 @@ json table_json(const Table& table) {
   for (const Column& column : table.columns) {
     columns.push_back({column.name, static_cast<int>(column.type)});
   }
-  return {{"name", table.name}, {"columns", std::move(columns)}, {"rows", table.rows}};
+  json lines = json::array();
+  for (const RowLine& line : table.lines) {
+    lines.insert(lines.end(), {line.start_char, line.end_char});
+  }
+  return {{"name", table.name},
+          {"columns", std::move(columns)},
+          {"rows", table.rows},
+          {"lines", std::move(lines)}};
 }
 
 json document_json(const ExtractedDocument& document) {
@@ -116,8 +124,24 @@ Column column_from(const json& value) {
   return {line_from(value.at(0)), static_cast<ColumnType>(type)};
 }
 
-Table table_from(const json& value) {
-  Table table{.name = line_from(value.at("name")), .columns = {}, .rows = {}};
+// Lines lie in order within the text.
+std::vector<RowLine> lines_from(const json& value, size_t n_rows, int64_t n_chars) {
+  require(value.is_array() && value.size() == 2 * n_rows, "a table's lines are not its rows'");
+  std::vector<RowLine> lines(n_rows);
+  int64_t at = 0;
+  for (size_t i = 0; i < n_rows; ++i) {
+    lines[i] = {.start_char = value[2 * i].get<int64_t>(),
+                .end_char = value[2 * i + 1].get<int64_t>()};
+    require(at <= lines[i].start_char && lines[i].start_char <= lines[i].end_char &&
+                lines[i].end_char <= n_chars,
+            "a row's line lies outside the text");
+    at = lines[i].end_char;
+  }
+  return lines;
+}
+
+Table table_from(const json& value, int64_t n_chars) {
+  Table table{.name = line_from(value.at("name")), .columns = {}, .rows = {}, .lines = {}};
   const json& columns = value.at("columns");
   require(columns.is_array() && columns.size() <= size_t{kColumnsMax}, "a table is too wide");
   std::set<std::string> names;
@@ -129,6 +153,7 @@ Table table_from(const json& value) {
   for (const auto& row : table.rows) {
     require(row.size() == table.columns.size(), "a row has too few or too many cells");
   }
+  table.lines = lines_from(value.at("lines"), table.rows.size(), n_chars);
   return table;
 }
 
@@ -147,7 +172,9 @@ ExtractedDocument document_from(const json& value) {
     const int64_t earliest = document.pages.empty() ? 0 : document.pages.back().end_char;
     document.pages.push_back(page_from(page, earliest, n_chars));
   }
-  for (const json& table : value.at("tables")) document.tables.push_back(table_from(table));
+  for (const json& table : value.at("tables")) {
+    document.tables.push_back(table_from(table, n_chars));
+  }
   require(value.at("metadata").size() <= size_t{kStringsMax} &&
               value.at("warnings").size() <= size_t{kStringsMax},
           "there is too much metadata");

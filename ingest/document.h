@@ -33,6 +33,12 @@ struct Page {
   std::vector<WordBox> words;  // in text order; empty where the format has no layout
 };
 
+// A row's line in the text.
+struct RowLine {
+  int64_t start_char = 0;
+  int64_t end_char = 0;  // no further than the start: the row says nothing
+};
+
 enum class ColumnType { text, integer, real };
 
 struct Column {
@@ -47,6 +53,7 @@ struct Table {
   std::string name;
   std::vector<Column> columns;
   std::vector<std::vector<std::string>> rows;
+  std::vector<RowLine> lines;  // of the rows, in order
 };
 
 // The text is canonical: valid UTF-8; newline is the only line end; no control characters but tab

@@ -53,7 +53,7 @@ std::vector<Column> make_columns(const Row& names, size_t width) {
 }
 
 // "Name: value; name: value": a row that says on its own what it says.  Empty cells say nothing.
-void add_row(TextBuilder& text, const std::vector<Column>& columns, const Row& row) {
+RowLine add_row(TextBuilder& text, const std::vector<Column>& columns, const Row& row) {
   std::string line;
   for (size_t i = 0; i < row.size(); ++i) {
     if (row[i].empty()) continue;
@@ -62,8 +62,9 @@ void add_row(TextBuilder& text, const std::vector<Column>& columns, const Row& r
     line += ": ";
     line += row[i];
   }
-  text.add(line);
+  const CharRange range = text.add(line);
   text.end_line();
+  return {.start_char = range.start_char, .end_char = range.end_char};
 }
 
 }  // namespace
@@ -94,7 +95,8 @@ Result<Table> make_table(std::vector<Row> rows, std::string name) {
   const bool headed = !rows.empty() && names_columns(rows[0]) && (rows.size() > 1 || width > 1);
   Table table{.name = std::move(name),
               .columns = make_columns(headed ? rows[0] : Row(), width),
-              .rows = {}};
+              .rows = {},
+              .lines = {}};
   if (headed) rows.erase(rows.begin());
   for (Row& row : rows) row.resize(width);
   table.rows = std::move(rows);
@@ -102,8 +104,9 @@ Result<Table> make_table(std::vector<Row> rows, std::string name) {
   return table;
 }
 
-void write_table(const Table& table, TextBuilder& text) {
-  for (const Row& row : table.rows) add_row(text, table.columns, row);
+void write_table(Table& table, TextBuilder& text) {
+  table.lines.clear();
+  for (const Row& row : table.rows) table.lines.push_back(add_row(text, table.columns, row));
 }
 
 }  // namespace widenet::ingest

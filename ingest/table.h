@@ -35,7 +35,7 @@ bool names_columns(const Row& row);
 Result<Table> make_table(std::vector<Row> rows, std::string name);
 
 // A line a row, "Name: value; name: value": each says on its own what it says.  Empty cells say
-// nothing.
-void write_table(const Table& table, TextBuilder& text);
+// nothing.  Notes the rows' lines in the table.
+void write_table(Table& table, TextBuilder& text);
 
 }  // namespace widenet::ingest

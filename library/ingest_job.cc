@@ -6,14 +6,18 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "base/utf8.h"
 #include "ingest/chunk.h"
+#include "library/record_set.h"
+#include "library/typed_table.h"
 
 namespace widenet::library {
 namespace {
@@ -98,9 +102,16 @@ store::ProcessedDocument process(const ingest::ExtractedDocument& document,
   processed.format = document.format;
   processed.text = document.text;
   processed.metadata_json = nlohmann::json(document.metadata).dump();
+  processed.warnings = document.warnings;
   for (const auto& page : document.pages) processed.pages.push_back(to_stored(page));
   processed.chunks = make_chunks(document, model, chunk_tokens, on_share);
-  processed.warnings = document.warnings;
+  for (const auto& table : document.tables) {
+    if (auto typed = typed_table(table)) {
+      processed.tables.push_back(*std::move(typed));
+    } else {
+      processed.warnings.push_back(typed.error());
+    }
+  }
   processed.tokenizer = model.tokenizer_sha256();
   if (model.embedder() != nullptr) processed.embedder = model.embedder()->fingerprint();
   return processed;
@@ -109,12 +120,13 @@ store::ProcessedDocument process(const ingest::ExtractedDocument& document,
 // Several documents out of one file: the names of those inside it, unique.
 std::vector<std::string> member_names(const std::vector<ingest::ExtractedDocument>& documents) {
   std::vector<std::string> names;
-  if (documents.size() < 2) return {std::string()};
+  if (documents.size() == 1 && documents.front().format != "record") return {std::string()};
+  std::set<std::string> taken;
   for (const auto& document : documents) {
     const auto given = document.metadata.find("name");
     const std::string name = given != document.metadata.end() ? given->second : document.title;
     std::string unique = name.empty() ? "part" : name;
-    for (int n = 2; std::find(names.begin(), names.end(), unique) != names.end(); ++n) {
+    for (int n = 2; !taken.insert(unique).second; ++n) {
       unique = (name.empty() ? "part" : name) + " (" + std::to_string(n) + ")";
     }
     names.push_back(std::move(unique));
@@ -190,24 +202,80 @@ class Run {
     const auto extracted = ingest::extract_file(*path, last_part(document.key), extract);
     if (!extracted) return extracted.error();
     try {
-      const auto names = member_names(*extracted);
-      std::vector<store::ProcessedDocument> parts;
-      const auto n_parts = static_cast<double>(extracted->size());
-      double told = 0.0;
-      for (size_t i = 0; i < extracted->size(); ++i) {
-        parts.push_back(
-            process((*extracted)[i], names[i], model_, options_.chunk_tokens, [&](double share) {
-              const double done = (static_cast<double>(i) + share) / n_parts;
-              if (done - told < kToldStep || done >= 1.0) return;
-              told = done;
-              tell_share(document.id, done);
-            }));
-      }
+      auto set = read_record_set(*extracted);
+      if (set && !*set) return set->error();
+      if (set) return complete_records(document, **set);
+      const auto parts = process_all(document, *extracted);
       if (parts.empty()) return "it holds no text";
       store_.complete_document(document.id, parts);
     } catch (const std::bad_alloc&) {
       return "it needs more memory than there is";
     }
+    return {};
+  }
+
+  std::vector<store::ProcessedDocument> process_all(
+      const store::Document& document, const std::vector<ingest::ExtractedDocument>& extracted) {
+    const auto names = member_names(extracted);
+    const auto standing = standing_children(document);
+    std::vector<store::ProcessedDocument> parts;
+    const auto n_parts = static_cast<double>(extracted.size());
+    double told = 0.0;
+    for (size_t i = 0; i < extracted.size(); ++i) {
+      const auto before = standing.find(document.key + "/" + names[i]);
+      if (before != standing.end() && says_the_same(before->second, extracted[i])) {
+        parts.push_back(kept(before->second, names[i], extracted[i]));
+        continue;
+      }
+      parts.push_back(
+          process(extracted[i], names[i], model_, options_.chunk_tokens, [&](double share) {
+            const double done = (static_cast<double>(i) + share) / n_parts;
+            if (done - told < kToldStep || done >= 1.0) return;
+            told = done;
+            tell_share(document.id, done);
+          }));
+    }
+    return parts;
+  }
+
+  // What came out of the version before, by key: what says the same again need not be made again.
+  std::map<std::string, store::Document> standing_children(const store::Document& document) const {
+    std::map<std::string, store::Document> children;
+    for (const auto& version : store_.versions(document.id)) {
+      if (version.state != store::DocumentState::ready || version.parent) continue;
+      for (auto& child : store_.children(version.id)) {
+        if (child.state == store::DocumentState::ready) children.emplace(child.key, child);
+      }
+    }
+    return children;
+  }
+
+  bool says_the_same(const store::Document& before, const ingest::ExtractedDocument& now) const {
+    return before.title == now.title && before.tokenizer == model_.tokenizer_sha256() &&
+           store_.text(before.id) == now.text;
+  }
+
+  static store::ProcessedDocument kept(const store::Document& before,
+                                       const std::string& member,
+                                       const ingest::ExtractedDocument& now) {
+    store::ProcessedDocument part;
+    part.member = member;
+    part.metadata_json = nlohmann::json(now.metadata).dump();
+    part.same_as = before.id;
+    return part;
+  }
+
+  std::string complete_records(const store::Document& document, RecordSet& set) {
+    const auto parts = process_all(document, set.documents);
+    const auto n_kept =
+        std::ranges::count_if(parts, [](const auto& part) { return part.same_as.has_value(); });
+    store::ProcessedFile file;
+    file.tables = std::move(set.tables);
+    file.warnings = std::move(set.warnings);
+    file.metadata_json = nlohmann::json{{"records", std::to_string(parts.size())},
+                                        {"unchanged", std::to_string(n_kept)}}
+                             .dump();
+    store_.complete_document(document.id, parts, file);
     return {};
   }
 

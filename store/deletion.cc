@@ -71,6 +71,8 @@ bool delete_next_document(Database& db, int64_t deletion, bool whole_collection)
   count(db, deletion, "chunks", db.run("DELETE FROM chunks WHERE document_id = ?1", *id));
   count(db, deletion, "pages", db.run("DELETE FROM pages WHERE document_id = ?1", *id));
   db.run("DELETE FROM texts WHERE document_id = ?1", *id);
+  drop_tables(db, *id);
+  if (!whole_collection) delete_rows(db, *id);
   db.run(
       "INSERT OR IGNORE INTO deleted_originals (deletion_id, sha256) "
       "SELECT ?1, sha256 FROM documents WHERE id = ?2",

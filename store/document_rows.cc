@@ -82,12 +82,15 @@ void set_state(Database& db, DocumentId id, DocumentState state, const std::stri
 
 void supersede(Database& db, DocumentId id) {
   std::vector<DocumentId> family = {id};
-  auto children = db.query("SELECT id FROM documents WHERE parent_id = ?1", id);
-  while (children.step()) family.push_back(children.integer(0));
+  {
+    auto children = db.query("SELECT id FROM documents WHERE parent_id = ?1", id);
+    while (children.step()) family.push_back(children.integer(0));
+  }
   for (const DocumentId member : family) {
     if (db.find_integer("SELECT 1 FROM documents WHERE id = ?1 AND state = 'ready'", member)) {
       remove_from_search(db, member);
     }
+    drop_tables(db, member);
     db.run("UPDATE documents SET state = 'superseded', updated_ms = ?2 WHERE id = ?1", member,
            now_ms());
   }

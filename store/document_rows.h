@@ -38,7 +38,8 @@ std::string last_part(const std::string& key);
 
 void set_state(Database& db, DocumentId id, DocumentState state, const std::string& error = {});
 
-// Marks a version and its children, and takes them out of the search if they are in it.
+// Marks a version and its children, and takes them out of the search if they are in it; their
+// tables go.
 void supersede(Database& db, DocumentId id);
 
 // The versions of a key that still stand, oldest first.  Children are no versions of their own.

@@ -118,4 +118,14 @@ std::vector<std::byte> pack_tokens(std::span<const int32_t> tokens);
 void add_to_search(Database& database, DocumentId id);
 void remove_from_search(Database& database, DocumentId id);
 
+// A document's tables: stored, and dropped with their rows.  `parts` are the documents that may
+// tell of rows; those of a part that is 0 are left out.  Inside a write transaction, like
+// delete_rows, for a document that goes alone.
+void insert_tables(Database& database,
+                   DocumentId id,
+                   std::span<const ProcessedTable> tables,
+                   std::span<const DocumentId> parts);
+void delete_rows(Database& database, DocumentId told_by);
+void drop_tables(Database& database, DocumentId id);
+
 }  // namespace widenet::store

@@ -59,6 +59,7 @@ void store_part(Database& db, DocumentId id, const ProcessedDocument& part) {
   db.run("INSERT INTO texts VALUES (?1, ?2)", id, part.text);
   insert_pages(db, id, part.pages);
   const ChunkId first_chunk = insert_chunks(db, id, part);
+  insert_tables(db, id, part.tables, {});
   db.run(
       "UPDATE documents SET title = iif(?2 = '', title, ?2), format = iif(?3 = '', format, ?3), "
       "metadata = iif(?4 = '{}', metadata, ?4), warnings = ?5, tokenizer = ?6, embedder = ?7, "
@@ -78,6 +79,15 @@ DocumentId insert_child(Database& db, const Document& parent, const ProcessedDoc
       parent.job, part.title.empty() ? last_part(part.member) : part.title, part.format,
       parent.sha256, std::ssize(part.text), now_ms());
   return db.last_insert_id();
+}
+
+// A child of an older version goes over to this one.  False: it was deleted meanwhile.
+bool keep_child(Database& db, const Document& parent, const ProcessedDocument& part) {
+  return db.run(
+             "UPDATE documents SET parent_id = ?2, file_id = ?3, metadata = ?4 WHERE id = ?1 AND "
+             "state = 'ready' AND deletion_id IS NULL AND collection_id = ?5 AND key = ?6",
+             *part.same_as, parent.id, parent.file, part.metadata_json, parent.collection,
+             parent.key + "/" + part.member) > 0;
 }
 
 void count_in_job(Database& db, const Document& document, const char* column) {
@@ -131,7 +141,8 @@ void Store::fail_document(DocumentId id, const std::string& reason) {
 }
 
 std::vector<DocumentId> Store::complete_document(DocumentId id,
-                                                 std::span<const ProcessedDocument> parts) {
+                                                 std::span<const ProcessedDocument> parts,
+                                                 const ProcessedFile& file) {
   impl_->set_progress(id, 0);
   auto db = impl_->write();
   const auto document = find_one(*db, "id = ?1", id);
@@ -142,15 +153,24 @@ std::vector<DocumentId> Store::complete_document(DocumentId id,
   std::vector<DocumentId> ids;
   if (parts.size() == 1 && parts.front().member.empty()) {
     store_part(*db, id, parts.front());
+    add_to_search(*db, id);
     ids.push_back(id);
   } else {
     for (const ProcessedDocument& part : parts) {
+      if (part.same_as) {
+        ids.push_back(keep_child(*db, *document, part) ? *part.same_as : 0);
+        continue;
+      }
       ids.push_back(insert_child(*db, *document, part));
       store_part(*db, ids.back(), part);
+      add_to_search(*db, ids.back());
     }
+    insert_tables(*db, id, file.tables, ids);
+    std::erase(ids, 0);
+    db->run("UPDATE documents SET metadata = ?2, warnings = ?3 WHERE id = ?1", id,
+            file.metadata_json, joined(file.warnings));
     set_state(*db, id, DocumentState::ready);
   }
-  for (const DocumentId part : ids) add_to_search(*db, part);
   // The newest ready version stands; those before it, failed ones among them, step back.
   const auto standing = standing_versions(*db, document->collection, document->key);
   int64_t newest_ready = document->version;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace widenet::store {
@@ -20,6 +21,7 @@ using JobId = int64_t;
 using ConversationId = int64_t;
 using AnswerId = int64_t;
 using EvaluationId = int64_t;
+using TableId = int64_t;
 
 struct Collection {
   CollectionId id = 0;
@@ -110,6 +112,51 @@ struct ProcessedChunk {
   std::vector<float> embedding{};  // L2-normalised; empty: no embedder was given
 };
 
+struct CharRange {
+  int64_t start_char = 0;
+  int64_t end_char = 0;
+};
+
+// Typed tables, which SQL may ask.  A date is text: ISO 8601, so that it compares; a boolean is 0
+// or 1; an empty cell is nothing.
+enum class TableColumnType { text, integer, real, date, boolean };
+struct TableColumn {
+  std::string name{};  // unique within its table
+  TableColumnType type = TableColumnType::text;
+  int32_t decimals = 0;  // of real numbers: the most digits seen behind the point
+};
+using TableCell = std::variant<std::monostate, int64_t, double, std::string>;
+struct ProcessedTable {
+  std::string name{};
+  std::vector<TableColumn> columns{};
+  std::vector<std::vector<TableCell>> rows{};  // as many cells as there are columns
+  std::vector<CharRange> lines{};              // of the rows, in their documents' texts
+  std::vector<size_t> parts{};  // of the rows: which part tells of them; empty: the table's own
+  std::string description_json = "{}";
+};
+
+// A table of the current documents of a collection.
+struct RecordTable {
+  TableId id = 0;
+  CollectionId collection = 0;
+  DocumentId document = 0;  // that it came with; its rows may belong to children of that
+  std::string name{};       // unique within its collection: a number is added if need be
+  std::vector<TableColumn> columns{};
+  int64_t n_rows = 0;
+  std::string description_json = "{}";
+};
+
+struct TableRows {
+  std::vector<std::string> columns{};
+  std::vector<std::vector<TableCell>> rows{};
+  bool is_cut = false;  // there are more than the limits allow
+};
+struct TableLimits {
+  int64_t rows_max = 1000;
+  int64_t bytes_max = int64_t{1} << 20;  // of all cells
+  int64_t milliseconds_max = 2000;
+};
+
 // What processing makes of one document, stored in one transaction.
 struct ProcessedDocument {
   std::string member{};  // empty, or the name inside the file: then it becomes a child
@@ -119,9 +166,21 @@ struct ProcessedDocument {
   std::string metadata_json = "{}";
   std::vector<Page> pages{};
   std::vector<ProcessedChunk> chunks{};
+  std::vector<ProcessedTable> tables{};
   std::vector<std::string> warnings{};
   std::string tokenizer{};  // SHA-256 of tokenizer.json
   std::string embedder{};   // fingerprint of the embedder; empty: no embeddings
+
+  // This child of the version before says the same and stays: of all above only `member` and
+  // `metadata_json` are looked at.
+  std::optional<DocumentId> same_as{};
+};
+
+// What a file of several documents says of itself.
+struct ProcessedFile {
+  std::vector<ProcessedTable> tables{};  // with `parts`
+  std::string metadata_json = "{}";
+  std::vector<std::string> warnings{};
 };
 
 struct Chunk {

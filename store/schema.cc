@@ -197,7 +197,27 @@ CREATE TABLE deleted_documents (          -- of which a prefix cache may know so
 ) WITHOUT ROWID;
 )";
 
-constexpr std::array kVersions = {kVersion1, kVersion2};
+// The rows of table n are in table rows_<n>: _row, and a column c<ordinal> for each of its columns.
+constexpr const char* kVersion3 = R"(
+CREATE TABLE record_tables (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  document_id INTEGER NOT NULL REFERENCES documents (id),
+  name TEXT NOT NULL,
+  n_rows INTEGER NOT NULL,
+  description TEXT NOT NULL
+);
+CREATE INDEX record_tables_document ON record_tables (document_id);
+CREATE TABLE record_columns (
+  table_id INTEGER NOT NULL REFERENCES record_tables (id) ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  type TEXT NOT NULL,                     -- text, integer, real, date or boolean
+  decimals INTEGER NOT NULL,
+  PRIMARY KEY (table_id, ordinal)
+) WITHOUT ROWID;
+)";
+
+constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3};
 
 }  // namespace
 

@@ -202,6 +202,10 @@ void Database::forget_statements() {
   statements_.clear();
 }
 
+void Database::forget_statement(const std::string& sql) {
+  statements_.erase(sql);
+}
+
 int64_t Database::last_insert_id() const {
   return sqlite3_last_insert_rowid(handle_.get());
 }

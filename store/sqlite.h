@@ -92,8 +92,10 @@ class Database {
     return found.optional_integer(0);
   }
   void run_script(const std::string& sql);  // several statements, not cached
-  // Statements on a table must go before the table does.
+  // Statements on a virtual table must go before the table does; those that are not run again
+  // need not be kept.  None of them may be running.
   void forget_statements();
+  void forget_statement(const std::string& sql);
 
   int64_t last_insert_id() const;
   int64_t changes() const;

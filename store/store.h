@@ -32,6 +32,7 @@
 #include "base/file.h"
 #include "base/result.h"
 #include "store/records.h"
+#include "store/table_reader.h"
 
 namespace widenet::store {
 
@@ -100,12 +101,14 @@ class Store {
   void set_progress(DocumentId id, double progress);  // in memory only
   void requeue_document(DocumentId id);  // one that is processing or failed; else nothing
   void fail_document(DocumentId id, const std::string& reason);
-  // One transaction: texts, pages, chunks, search rows and vectors of the document or, where there
-  // are several or they carry member names, of its children; the older version is superseded and
-  // leaves the search.  Returns the ids that carry text.  If the document was deleted meanwhile,
-  // nothing is stored and the result is empty.
+  // One transaction: texts, pages, chunks, tables, search rows and vectors of the document or,
+  // where there are several or they carry member names, of its children; the older version is
+  // superseded and leaves the search, but for children that the newer one keeps.  Returns the ids
+  // that carry text.  If the document was deleted meanwhile, nothing is stored and the result is
+  // empty.
   std::vector<DocumentId> complete_document(DocumentId id,
-                                            std::span<const ProcessedDocument> parts);
+                                            std::span<const ProcessedDocument> parts,
+                                            const ProcessedFile& file = {});
 
   // Held by the one process that works on documents; released when it ends, however it ends.
   std::optional<FileDescriptor> try_lock_worker() const;
@@ -121,6 +124,13 @@ class Store {
                       const std::string& tokenizer,
                       std::span<const std::vector<int32_t>> tokens_of_chunks);
 
+  // --- tables of ready documents, by collection and name
+  std::vector<RecordTable> record_tables(const std::vector<CollectionId>& collections) const;
+  // For SELECTs over the tables of a collection.  They have the columns of their documents, and
+  // "_row" (the row's number, from 1), "_document" (the id of the document that tells of it),
+  // "_start" and "_end" (where its line stands in that document's text).
+  std::unique_ptr<TableReader> read_tables(CollectionId collection) const;
+
   // --- search, over ready documents of the scope only; best first.  A query is words, never a
   // query language.
   std::vector<SearchHit> search_text(const SearchScope& scope, std::string_view query) const;
@@ -132,9 +142,9 @@ class Store {
   void save_vectors();
 
   // --- deletion.  The first transaction hides everything; then it is physically removed: original
-  // bytes that nothing else holds, text, pages, chunks, search rows, vectors, and the answers whose
-  // prompt held it.  An interrupted removal is finished at the next open.  A document goes with all
-  // versions of its key and all children.  Nothing: there is no such thing.
+  // bytes that nothing else holds, text, pages, chunks, tables, search rows, vectors, and the
+  // answers whose prompt held it.  An interrupted removal is finished at the next open.  A document
+  // goes with all versions of its key and all children.  Nothing: there is no such thing.
   std::optional<DeletionReceipt> delete_document(DocumentId id);
   std::optional<DeletionReceipt> delete_collection(CollectionId id);
   std::optional<DeletionReceipt> receipt(int64_t deletion) const;

@@ -39,7 +39,7 @@ std::vector<store::DocumentId> documents_of(const Service& service, const JsonBo
 
 answer::Mode mode_of(const JsonBody& body) {
   const auto mode = answer::mode_named(body.text("mode").value_or("auto"));
-  if (!mode) bad_field("mode", "must be auto, rag, hybrid or long");
+  if (!mode) bad_field("mode", "must be auto, rag, hybrid, long or sql");
   return *mode;
 }
 
@@ -160,7 +160,7 @@ void stream_answer(Service& service, const Question& question, EventStream& even
 }
 
 // POST /v1/ask   {"question", "vector_store_ids" or "collection", "documents": [], "mode":
-//                 auto|rag|hybrid|long, "reasoning_effort", "conversation": "new"|id, "stream":
+//                 auto|rag|hybrid|long|sql, "reasoning_effort", "conversation": "new"|id, "stream":
 //                 false, "max_tokens", "temperature", "top_p", "seed", "budget_tokens", "store"}
 //
 //   200  the answer as `widenet ask --json` gives it; or, streamed, the events plan, retrieved,

@@ -50,6 +50,25 @@ export interface Coverage {
   documents_in_scope: number;
 }
 
+// A row of a table that an answer rests on, and the document that tells of it.
+export interface RowLink {
+  row: number;
+  document: number;
+  start_char: number;
+  end_char: number;
+  table: string;
+  title: string;
+  value: string;
+}
+
+// What an answer of mode "sql" rests on.
+export interface TableEvidence {
+  read_as: string;
+  sql: string;
+  n_rows: number;
+  links: RowLink[];
+}
+
 export interface Answer {
   answer: string;
   mode: string;
@@ -57,6 +76,7 @@ export interface Answer {
   refused: boolean;
   finish_reason: string;
   citations: Citation[];
+  table?: TableEvidence;
   usage: { prompt_tokens: number; cached_tokens: number; computed_tokens: number; completion_tokens: number };
   seconds: { retrieve: number; queue: number; prefill: number; decode: number; total: number };
   coverage: Coverage;

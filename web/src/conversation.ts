@@ -1,5 +1,5 @@
 // The middle: questions and their answers as they come, passage by passage and word by word.
-import { ask, type Answer, type AskEvent, type Citation, type Passage, type Range } from "./api";
+import { ask, type Answer, type AskEvent, type Citation, type Passage, type Range, type RowLink, type TableEvidence } from "./api";
 import { byId, counted, duration, el, grouped, showAlert } from "./dom";
 import { chosenCollection } from "./library";
 import { openDocument } from "./viewer";
@@ -39,6 +39,7 @@ class Turn {
   private readonly passages = el("details", { class: "passages", hidden: true });
   private readonly reasoning = el("details", { class: "reasoning", hidden: true }, el("summary", {}, "Reasoning"), el("p"));
   private readonly answer = el("div", { class: "answer" });
+  private readonly table = el("details", { class: "table", hidden: true });
   private readonly citations = el("ol", { class: "citations" });
   private readonly facts = el("p", { class: "facts" });
 
@@ -50,6 +51,7 @@ class Turn {
       this.progress,
       this.reasoning,
       this.answer,
+      this.table,
       this.citations,
       this.facts,
     );
@@ -132,13 +134,40 @@ class Turn {
     );
   }
 
+  private showTable(table: TableEvidence): void {
+    const hidden = table.n_rows - table.links.length;
+    this.table.replaceChildren(
+      el("summary", {}, `${counted(table.n_rows, "row")}: ${table.read_as}`),
+      el("code", {}, table.sql),
+      el("ol", {}, ...table.links.map((link) => this.rowItem(link))),
+      hidden > 0 ? el("p", {}, `and ${grouped(hidden)} more`) : "",
+    );
+    this.table.open = true;
+    this.table.hidden = false;
+  }
+
+  private rowItem(link: RowLink): HTMLElement {
+    const what = link.value === "" ? link.title : `${link.title}: ${link.value}`;
+    return el(
+      "li",
+      {},
+      el(
+        "button",
+        { type: "button", click: () => openDocument({ ...link, page: null }) },
+        el("b", {}, `${link.table}, row ${grouped(link.row)}`),
+        el("span", {}, what),
+      ),
+    );
+  }
+
   private finish(result: Answer): void {
     this.progress.remove();
     this.passages.open = false;
     this.answer.textContent = result.answer;
     this.answer.classList.toggle("refused", result.refused);
     this.citations.replaceChildren(...result.citations.map((citation) => this.citationItem(citation)));
-    if (!result.refused && result.citations.length === 0) {
+    if (result.table) this.showTable(result.table);
+    if (!result.refused && result.citations.length === 0 && !result.table) {
       this.citations.append(el("li", { class: "unsupported" }, "Nothing in the documents read supports this answer."));
     }
     const { usage, coverage, seconds } = result;
