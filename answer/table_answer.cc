@@ -23,7 +23,7 @@ constexpr store::TableLimits kLimits = {
 std::string grouped(std::string digits) {
   const size_t point = std::min(digits.find('.'), digits.size());
   const size_t first = digits.starts_with('-') ? 1 : 0;
-  for (size_t i = point; i > first + 3; i -= 3) digits.insert(i - 3, ",");
+  for (size_t i = point; i > first + 3; i -= 3) digits.insert(i - 3, 1, ',');
   return digits;
 }
 
