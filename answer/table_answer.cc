@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -38,10 +39,24 @@ std::string plain(const TableCell& cell, int decimals) {
   return "";
 }
 
+// Exports of binary numbers have digits that nobody wrote: of 32.3800011 it shows 32.38.
+std::string readable(double number, int decimals) {
+  constexpr int kDecimalsMax = 4, kDecimalsOfMoney = 2;
+  const bool is_tiny = std::abs(number) < 0.01;
+  std::string digits = plain(number, is_tiny ? decimals : std::min(decimals, kDecimalsMax));
+  const size_t least = digits.find('.') + 1 + kDecimalsOfMoney;
+  while (decimals > kDecimalsOfMoney && digits.size() > least && digits.back() == '0') {
+    digits.pop_back();
+  }
+  return digits;
+}
+
 std::string shown(const TableCell& cell, int decimals, const std::string& unit) {
   if (std::holds_alternative<std::monostate>(cell)) return "none";
   if (std::holds_alternative<std::string>(cell)) return std::get<std::string>(cell);
-  return grouped(plain(cell, decimals)) + (unit.empty() ? "" : " " + unit);
+  const auto* real = std::get_if<double>(&cell);
+  const std::string digits = real == nullptr ? plain(cell, 0) : readable(*real, decimals);
+  return grouped(digits) + (unit.empty() ? "" : " " + unit);
 }
 
 // The cells of a title, joined as a reader wants them.

@@ -151,9 +151,9 @@ class TableReader::Connection {
     for (size_t i = 0; i < table.columns.size(); ++i) {
       columns += ", c" + std::to_string(i) + " AS " + in_quotes(table.columns[i].name);
     }
-    const std::string sql =
-        "CREATE TEMP VIEW " + inner + " AS SELECT " + columns + " FROM main." + base +
-        "; CREATE TEMP VIEW " + in_quotes(table.name) + " AS SELECT * FROM temp." + inner;
+    const std::string sql = "CREATE TEMP VIEW " + inner + " AS SELECT " + columns + " FROM main." +
+                            base + "; CREATE TEMP VIEW " + in_quotes(table.name) +
+                            " AS SELECT * FROM temp." + inner;
     if (sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
       throw StoreError(failure("make a view of table \"" + table.name + "\""));
     }

@@ -172,8 +172,16 @@ TEST(TableQuestionTest, RanksAndGroups) {
             "first, 1");
 }
 
+TEST(TableQuestionTest, WhatMeansATotalIsAddedUp) {
+  EXPECT_EQ(meaning("Which order has the highest revenue?"),
+            "sum of revenue of order lines, by order's order ID, highest first, 1");
+  EXPECT_EQ(meaning("revenue by customer"), meaning("total revenue by customer"));
+  EXPECT_EQ(meaning("quantity by customer").substr(0, 3), "no:");
+}
+
 TEST(TableQuestionTest, FiltersAndLookups) {
   EXPECT_EQ(meaning("Which customers are in London?"), "customers where city = 'London'");
+  EXPECT_EQ(meaning("Which customers are active?"), "customers where is active = 1");
   EXPECT_EQ(meaning("What is the phone of Ernst Handel?"),
             "phone of customers where company name = 'Ernst Handel'");
   EXPECT_EQ(meaning("What is the unit price of Chai?"),
@@ -193,7 +201,7 @@ TEST(TableQuestionTest, WhatIsNotUnderstoodWhollyIsNotAnswered) {
        {"Which customer has the fewest orders?", "How many customers are not in Germany?",
         "How many customers never ordered?", "Why did Ernst Handel complain?",
         "What do we know about Ernst Handel?", "How many employees are in Germany?",
-        "What is the average revenue of orders?", "Which order has the highest revenue?",
+        "What is the average revenue of orders?", "Which order has the highest quantity?",
         "How many orders were there last year?", "How many orders over 500?", "total of Germany",
         "Germany", "", "Which customers are there?", "How many products did Ernst Handel order?"}) {
     EXPECT_EQ(meaning(question).substr(0, 3), "no:") << question << ": " << meaning(question);
