@@ -87,6 +87,19 @@ bool stands_at(const Phrase& phrase, const std::vector<QuestionWord>& words, siz
   return true;
 }
 
+// How many words that stand there are, written together, the one of a phrase: "gross amount" is the
+// column GROSSAMOUNT.  0: none.
+size_t joined_at(const Phrase& phrase, const std::vector<QuestionWord>& words, size_t at) {
+  constexpr size_t kWordsMax = 4;
+  if (phrase.size() != 1) return 0;
+  std::string text;
+  for (size_t n = 1; n <= kWordsMax && at + n <= words.size(); ++n) {
+    if (n > 1 && (text + words[at + n - 1].singular) == phrase[0]) return n;
+    text += words[at + n - 1].text;
+  }
+  return 0;
+}
+
 // The length of the longest phrase that stands there; 0: none.
 size_t longest(const std::vector<Phrase>& phrases,
                const std::vector<QuestionWord>& words,
@@ -94,6 +107,7 @@ size_t longest(const std::vector<Phrase>& phrases,
   size_t n = 0;
   for (const Phrase& phrase : phrases) {
     if (phrase.size() > n && stands_at(phrase, words, at)) n = phrase.size();
+    n = std::max(n, joined_at(phrase, words, at));
   }
   return n;
 }

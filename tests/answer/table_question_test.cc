@@ -139,6 +139,16 @@ TEST(TableQuestionTest, ConditionsLieWhereTheirWordsSay) {
             "number of orders where freight >= 10 and freight <= 20");
 }
 
+TEST(TableQuestionTest, NamesWrittenTogetherAreTypedApart) {
+  const std::vector<store::RecordTable> tables = {
+      table("SALESORDERS", {text("SALESORG"), number("GROSSAMOUNT", 2)}, json::object())};
+  const Schema schema = schema_of(tables);
+  const auto read = read_question(schema, "total gross amount of sales orders by sales org", {});
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(read->aggregate, Aggregate::sum);
+  ASSERT_EQ(read->groups.size(), 1U);
+}
+
 TEST(TableQuestionTest, SumsAndAverages) {
   EXPECT_EQ(sql("What is the total freight of orders from Ernst Handel?"),
             R"(SELECT sum("Order"."Freight") FROM "Order" LEFT JOIN "Customer" ON )"
