@@ -56,7 +56,7 @@ struct Prepared {
   Plan plan;
   std::vector<PromptTurn> turns;
   Selection selection;  // what this turn adds
-  Scope scope;
+  NetScope scope;
   ReadNet net;                       // what a later question of this scope may read again
   std::vector<ContextRange> ranges;  // all turns'
   std::vector<store::DocumentId> documents;
@@ -74,9 +74,11 @@ std::vector<PromptDocument> all_documents(const std::vector<PromptTurn>& turns) 
   return documents;
 }
 
-Scope scope_of(Scope scope) {
-  std::sort(scope.begin(), scope.end());
-  scope.erase(std::unique(scope.begin(), scope.end()), scope.end());
+NetScope net_scope_of(const AskRequest& request) {
+  NetScope scope{.collections = request.collections, .cache = request.cache_scope()};
+  auto& ids = scope.collections;
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return scope;
 }
 
@@ -85,7 +87,26 @@ int64_t n_distinct(std::vector<store::DocumentId> ids) {
   return std::unique(ids.begin(), ids.end()) - ids.begin();
 }
 
+bool may_read_all(const store::Store& store,
+                  const Selection& selection,
+                  const store::Reader& reader) {
+  return std::ranges::all_of(selection, [&](const SelectedDocument& selected) {
+    const auto document = store.document(selected.id);
+    return !document || may_read(reader, document->readers);
+  });
+}
+
 }  // namespace
+
+std::string AskRequest::cache_scope() const {
+  if (tenant.empty() && reader.reads_all) return {};
+  std::vector<std::string> names = reader.names;
+  if (reader.reads_all) names = {"*"};
+  std::sort(names.begin(), names.end());
+  std::string scope = tenant;
+  for (const std::string& name : names) scope += "\n" + name;
+  return sha256_hex(scope);
+}
 
 class Asker::Impl {
  public:
@@ -115,7 +136,7 @@ class Asker::Impl {
   Plan plan(const AskRequest& request);
   void note_read(const Preview& preview) { nets_.remember(preview.scope, preview.net); }
   AskResult ask(const AskRequest& request, const AskEvents& events);
-  Warmed warm(const std::vector<store::CollectionId>& collections, const AskEvents& events);
+  Warmed warm(const AskRequest& scope, const AskEvents& events);
 
  private:
   std::optional<TableAnswer> find_in_tables(const AskRequest& request) const;
@@ -133,10 +154,10 @@ class Asker::Impl {
                             std::span<const retrieval::Candidate> candidates,
                             const retrieval::NetOptions& net,
                             Prepared& prepared);
-  std::vector<ReadNet> nets_there(const Scope& scope);
+  std::vector<ReadNet> nets_there(const NetScope& scope, const store::Reader& reader);
   void recall_nets();
   void assemble(const AskRequest& request, const History& history, Prepared& prepared) const;
-  void predict(Prepared& prepared);
+  void predict(const AskRequest& request, Prepared& prepared);
 
   engine::Completion generate(const AskRequest& request,
                               const Prepared& prepared,
@@ -169,6 +190,7 @@ History Asker::Impl::load_history(const AskRequest& request) const {
     const auto& replay = json.at("replay");
     if (replay.at("tokenizer") != parts_.tokenizer_sha256) return {};
     const Selection selection = selection_from_json(replay.at("documents"));
+    if (!may_read_all(parts_.store, selection, request.reader)) return {};
     LoadedSelection loaded =
         load(parts_.store, selection, parts_.engine.tokenizer(), parts_.tokenizer_sha256);
     for (auto& range : loaded.ranges) {
@@ -194,7 +216,7 @@ std::optional<TableAnswer> Asker::Impl::find_in_tables(const AskRequest& request
   if (!must && (request.mode != Mode::automatic || !request.documents.empty())) return {};
   std::string why = "no collection was named";
   for (const store::CollectionId collection : request.collections) {
-    auto answer = answer_from_tables(parts_.store, collection, request.question);
+    auto answer = answer_from_tables(parts_.store, collection, request.question, request.reader);
     if (answer) return *std::move(answer);
     why = answer.error();
   }
@@ -207,12 +229,9 @@ Prepared Asker::Impl::prepare_from(const AskRequest& request, const TableAnswer&
   Prepared prepared;
   prepared.plan.mode = Mode::tables;
   prepared.plan.why = "it asks for the " + table.read_as + ", which tables hold";
-  for (const store::CollectionId id : request.collections) {
-    if (const auto collection = parts_.store.collection(id)) {
-      prepared.plan.documents_in_scope += collection->n_ready;
-      prepared.plan.tokens_in_scope += collection->n_tokens;
-    }
-  }
+  const store::ScopeSize size = parts_.store.size_of(request.scope());
+  prepared.plan.documents_in_scope = size.n_documents;
+  prepared.plan.tokens_in_scope = size.n_tokens;
   for (const RowLink& link : table.links) {
     if (std::ranges::count(prepared.documents, link.document) == 0) {
       prepared.documents.push_back(link.document);
@@ -255,13 +274,13 @@ Circumstances Asker::Impl::circumstances(const AskRequest& request, const Histor
   Circumstances c;
   c.wanted = request.mode == Mode::automatic && history.mode ? *history.mode : request.mode;
   for (const store::CollectionId id : request.collections) {
-    const auto collection = parts_.store.collection(id);
-    if (!collection) {
+    if (!parts_.store.collection(id)) {
       throw AskError("cannot ask collection " + std::to_string(id) +
                      ": there is none (see widenet ls)");
     }
-    c.tokens_in_scope += collection->n_tokens + collection->n_ready * kDocumentTokens;
   }
+  const store::ScopeSize size = parts_.store.size_of(request.scope());
+  c.tokens_in_scope = size.n_tokens + size.n_documents * kDocumentTokens;
   int64_t used = kMarginTokens + request.max_tokens +
                  static_cast<int64_t>(parts_.engine.tokenizer().encode(request.question).size());
   if (!history.turns.empty()) {
@@ -290,16 +309,18 @@ void Asker::Impl::recall_nets() {
     ReadNet net{.documents = selection_from_json(replay.at("documents")),
                 .n_tokens = replay.at("net").at("n_tokens")};
     std::erase_if(net.documents, [](const auto& document) { return document.is_late; });
-    nets_.remember(replay.at("net").at("collections").get<Scope>(), net);
+    nets_.remember({.collections = replay.at("net").at("collections"),
+                    .cache = replay.at("net").value("scope", std::string())},
+                   net);
   }
 }
 
-// Those whose documents have not been deleted or superseded since.
-std::vector<ReadNet> Asker::Impl::nets_there(const Scope& scope) {
+// Those whose documents have not been deleted, superseded or closed since.
+std::vector<ReadNet> Asker::Impl::nets_there(const NetScope& scope, const store::Reader& reader) {
   std::call_once(has_recalled_, [this] { recall_nets(); });
   auto nets = nets_.nets_of(scope);
   std::erase_if(nets, [&](const ReadNet& net) {
-    if (is_there(parts_.store, net.documents)) return false;
+    if (is_there(parts_.store, net.documents, reader)) return false;
     nets_.forget(scope, net);
     return true;
   });
@@ -311,9 +332,9 @@ Selection Asker::Impl::retrieve_sticky(const AskRequest& request,
                                        const retrieval::NetOptions& net,
                                        Prepared& prepared) {
   const auto layouts =
-      retrieval::load_layouts(parts_.store, request.collections, candidates, net.shape);
-  StickyNet sticky =
-      choose_sticky(candidates, layouts, net, nets_there(prepared.scope), options_.sticky);
+      retrieval::load_layouts(parts_.store, request.scope(), candidates, net.shape);
+  StickyNet sticky = choose_sticky(candidates, layouts, net,
+                                   nets_there(prepared.scope, request.reader), options_.sticky);
   prepared.plan.is_net_reused = sticky.is_reused;
   prepared.held = sticky.held;
   prepared.net = sticky.base;
@@ -332,7 +353,7 @@ Selection Asker::Impl::retrieve(const AskRequest& request,
   // A follow-up is often only understood with the question before it.
   std::string query = request.question;
   if (!history.turns.empty()) query += "\n" + history.turns.back().question;
-  auto candidates = retrieval::search(parts_.store, request.collections, query, parts_.embedder);
+  auto candidates = retrieval::search(parts_.store, request.scope(), query, parts_.embedder);
 
   retrieval::NetOptions net;
   net.document_tokens = kDocumentTokens;
@@ -350,7 +371,7 @@ Selection Asker::Impl::retrieve(const AskRequest& request,
     net.budget_tokens = std::min(net.budget_tokens, options_.rag_tokens / 2);
     net.shape = retrieval::NetShape::focused;
   }
-  return without(select(retrieval::cast_net(parts_.store, request.collections, candidates, net)),
+  return without(select(retrieval::cast_net(parts_.store, request.scope(), candidates, net)),
                  history.present);
 }
 
@@ -367,6 +388,12 @@ Prepared Asker::Impl::prepare(const AskRequest& asked) {
                      ": there is none (ask without it)");
     }
     if (request.collections.empty()) request.collections = conversation->collections;
+  }
+  for (const store::DocumentId id : request.documents) {
+    const auto document = parts_.store.document(id);
+    if (document && may_read(request.reader, document->readers)) continue;
+    throw AskError("cannot read document D" + std::to_string(id) +
+                   ": there is none (see widenet ls)");
   }
   History history = load_history(request);
   Circumstances c = circumstances(request, history);
@@ -390,16 +417,12 @@ Prepared Asker::Impl::prepare(const AskRequest& asked) {
   if (began_anew) decision.why += "; the conversation outgrew the model and begins anew";
 
   Prepared prepared;
-  prepared.scope = scope_of(request.collections);
+  prepared.scope = net_scope_of(request);
   prepared.plan.mode = decision.mode;
   prepared.plan.why = decision.why;
   prepared.plan.budget_tokens = decision.budget_tokens;
   prepared.plan.tokens_in_scope = c.tokens_in_scope;
-  for (const store::CollectionId id : request.collections) {
-    if (const auto collection = parts_.store.collection(id)) {
-      prepared.plan.documents_in_scope += collection->n_ready;
-    }
-  }
+  prepared.plan.documents_in_scope = parts_.store.size_of(request.scope()).n_documents;
   if (!request.documents.empty()) {
     prepared.plan.documents_in_scope = n_distinct(request.documents);
   }
@@ -420,7 +443,7 @@ Prepared Asker::Impl::prepare(const AskRequest& asked) {
   }
   if (prepared.plan.is_net_reused)
     prepared.plan.why += "; documents that were read before come first";
-  predict(prepared);
+  predict(request, prepared);
   prepared.seconds = seconds_since(start);
   return prepared;
 }
@@ -457,8 +480,8 @@ void Asker::Impl::assemble(const AskRequest& request,
   prepared.plan.documents_read = n_distinct(prepared.documents);
 }
 
-void Asker::Impl::predict(Prepared& prepared) {
-  const engine::Reuse known = parts_.scheduler.known(prepared.prompt, {});
+void Asker::Impl::predict(const AskRequest& request, Prepared& prepared) {
+  const engine::Reuse known = parts_.scheduler.known(prepared.prompt, request.cache_scope());
   prepared.plan.cached_tokens = known.n_tokens;
   const std::scoped_lock lock(mutex_);
   prepared.plan.predicted_seconds = speed_.seconds(prepared.plan.prompt_tokens, known);
@@ -510,6 +533,7 @@ engine::Completion Asker::Impl::generate(const AskRequest& request,
 
   engine::GenerationRequest generation;
   generation.prompt = prepared.prompt;
+  generation.scope = request.cache_scope();
   generation.sampling = request.sampling;
   generation.max_tokens = request.max_tokens;
   generation.notes = prepared.notes;
@@ -575,11 +599,9 @@ AskResult Asker::Impl::ask(const AskRequest& request, const AskEvents& events) {
 }
 
 // The question stands for those to come; nothing from where they part is read.
-Warmed Asker::Impl::warm(const std::vector<store::CollectionId>& collections,
-                         const AskEvents& events) {
+Warmed Asker::Impl::warm(const AskRequest& scope, const AskEvents& events) {
   const auto start = Clock::now();
-  AskRequest request;
-  request.collections = collections;
+  AskRequest request = scope;
   request.question = "?";
   request.mode = Mode::whole;
   const Circumstances c = circumstances(request, {});
@@ -596,6 +618,7 @@ Warmed Asker::Impl::warm(const std::vector<store::CollectionId>& collections,
   prepared.prompt.resize(static_cast<size_t>(n));
   engine::GenerationRequest reading;
   reading.prompt = std::move(prepared.prompt);
+  reading.scope = request.cache_scope();
   reading.max_tokens = 0;
   reading.notes = std::move(prepared.notes);
   reading.is_background = true;
@@ -631,7 +654,9 @@ store::AnswerId Asker::Impl::keep(const AskRequest& request,
                            {"tokenizer", parts_.tokenizer_sha256},
                            {"model", parts_.engine.fingerprint()}};
   if (!prepared.net.documents.empty()) {
-    replay["net"] = {{"collections", prepared.scope}, {"n_tokens", prepared.net.n_tokens}};
+    replay["net"] = {{"collections", prepared.scope.collections},
+                     {"scope", prepared.scope.cache},
+                     {"n_tokens", prepared.net.n_tokens}};
   }
   store::Answer answer;
   answer.conversation = request.conversation;
@@ -661,8 +686,8 @@ void Asker::note_read(const Preview& preview) {
   impl_->note_read(preview);
 }
 
-Warmed Asker::warm(const std::vector<store::CollectionId>& collections, const AskEvents& events) {
-  return impl_->warm(collections, events);
+Warmed Asker::warm(const AskRequest& scope, const AskEvents& events) {
+  return impl_->warm(scope, events);
 }
 
 AskResult Asker::ask(const AskRequest& request, const AskEvents& events) {

@@ -41,21 +41,28 @@ class AskError : public std::runtime_error {
 };
 
 struct AskRequest {
-  std::vector<store::CollectionId> collections;
-  std::string question;  // valid UTF-8, not blank
+  std::vector<store::CollectionId> collections{};
+  std::string question{};  // valid UTF-8, not blank
+  store::Reader reader{};  // whatever it may not read has no part in the answer
+  std::string tenant{};    // what the model has read is shared within one alone
   Mode mode = Mode::automatic;
   engine::Thinking thinking = engine::Thinking::none;
-  engine::SamplingOptions sampling;
+  engine::SamplingOptions sampling{};
 
   // Follow-ups: the documents of its earlier turns stay, new passages come late.
-  std::optional<store::ConversationId> conversation;
+  std::optional<store::ConversationId> conversation{};
 
   // If not empty, the prompt holds exactly these, whole: nothing is retrieved.
-  std::vector<store::DocumentId> documents;
+  std::vector<store::DocumentId> documents{};
 
   int64_t budget_tokens = 0;  // of documents in the prompt; 0: the mode's own
   int64_t max_tokens = 512;   // of the answer, reasoning included
   bool is_stored = true;      // kept in the store, for replay and for the conversation
+
+  store::Scope scope() const { return {.collections = collections, .reader = reader}; }
+  // Those of one tenant who may read the same: nobody else can tell from an answer's speed what
+  // they have asked.  Empty: the operator.
+  std::string cache_scope() const;
 };
 
 // What would be done.
@@ -77,7 +84,7 @@ struct Preview {
   Plan plan;
   std::vector<TokenId> prompt;
   std::vector<ContextRange> context;
-  Scope scope;
+  NetScope scope;
   ReadNet net;      // what a later question of this scope may read again; empty but in hybrid mode
   double held = 0;  // see StickyNet
 };
@@ -170,10 +177,11 @@ class Asker {
   // What the model would read, whatever tables say.
   Preview preview(const AskRequest& request) const;
 
-  // Reads the documents of these collections, whole, as every question in mode `long` begins with
-  // them, while nobody asks anything.  Blocks.  Of the events it calls on_prefill and is_cancelled.
-  // Throws AskError if the model cannot hold them: then no two questions begin alike.
-  Warmed warm(const std::vector<store::CollectionId>& collections, const AskEvents& events = {});
+  // Reads the documents of the request's scope, whole, as every question in mode `long` begins with
+  // them, while nobody asks anything.  What is asked does not matter.  Blocks.  Of the events it
+  // calls on_prefill and is_cancelled. Throws AskError if the model cannot hold them: then no two
+  // questions begin alike.
+  Warmed warm(const AskRequest& scope, const AskEvents& events = {});
 
   // From now on the net of this preview counts as read, as if it had been asked.
   void note_read(const Preview& preview);

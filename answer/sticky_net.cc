@@ -62,7 +62,7 @@ ReadNet read_net(const retrieval::Net& net) {
 
 }  // namespace
 
-void NetMemory::remember(const Scope& scope, const ReadNet& net) {
+void NetMemory::remember(const NetScope& scope, const ReadNet& net) {
   if (net.documents.empty()) return;
   const std::scoped_lock lock(mutex_);
   erase(scope, net);
@@ -70,18 +70,18 @@ void NetMemory::remember(const Scope& scope, const ReadNet& net) {
   if (entries_.size() > kNetsMax) entries_.erase(entries_.begin());
 }
 
-void NetMemory::forget(const Scope& scope, const ReadNet& net) {
+void NetMemory::forget(const NetScope& scope, const ReadNet& net) {
   const std::scoped_lock lock(mutex_);
   erase(scope, net);
 }
 
-void NetMemory::erase(const Scope& scope, const ReadNet& net) {
+void NetMemory::erase(const NetScope& scope, const ReadNet& net) {
   std::erase_if(entries_, [&](const Entry& entry) {
     return entry.scope == scope && has_same_chunks(entry.net, net);
   });
 }
 
-std::vector<ReadNet> NetMemory::nets_of(const Scope& scope) const {
+std::vector<ReadNet> NetMemory::nets_of(const NetScope& scope) const {
   const std::scoped_lock lock(mutex_);
   std::vector<ReadNet> nets;
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
@@ -128,10 +128,11 @@ StickyNet choose_sticky(std::span<const Candidate> candidates,
   return best;
 }
 
-bool is_there(const store::Store& store, const Selection& documents) {
+bool is_there(const store::Store& store, const Selection& documents, const store::Reader& reader) {
   return std::ranges::all_of(documents, [&](const SelectedDocument& selected) {
     const auto document = store.document(selected.id);
-    return document && document->state == store::DocumentState::ready && !selected.runs.empty() &&
+    return document && document->state == store::DocumentState::ready &&
+           may_read(reader, document->readers) && !selected.runs.empty() &&
            selected.runs.back().first_ordinal + selected.runs.back().n_chunks <= document->n_chunks;
   });
 }

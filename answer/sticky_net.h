@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "answer/selection.h"
@@ -14,7 +15,13 @@
 
 namespace widenet::answer {
 
-using Scope = std::vector<store::CollectionId>;  // each once, ascending
+// Whose nets may be read again together.
+struct NetScope {
+  std::vector<store::CollectionId> collections{};  // each once, ascending
+  std::string cache{};                             // see AskRequest::cache_scope
+
+  friend bool operator==(const NetScope&, const NetScope&) = default;
+};
 
 // What a prompt began with, without late passages.
 struct ReadNet {
@@ -28,16 +35,16 @@ class NetMemory {
   static constexpr size_t kNetsMax = 16;
 
   // `net` is what was read last.
-  void remember(const Scope& scope, const ReadNet& net);
-  void forget(const Scope& scope, const ReadNet& net);
-  std::vector<ReadNet> nets_of(const Scope& scope) const;  // last read first
+  void remember(const NetScope& scope, const ReadNet& net);
+  void forget(const NetScope& scope, const ReadNet& net);
+  std::vector<ReadNet> nets_of(const NetScope& scope) const;  // last read first
 
  private:
   struct Entry {
-    Scope scope;
+    NetScope scope;
     ReadNet net;
   };
-  void erase(const Scope& scope, const ReadNet& net);
+  void erase(const NetScope& scope, const ReadNet& net);
 
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;  // last read last
@@ -63,7 +70,8 @@ StickyNet choose_sticky(std::span<const retrieval::Candidate> candidates,
                         std::span<const ReadNet> read,
                         const StickyOptions& sticky = {});
 
-// Whether every document is the current version of its key, ready, and has these chunks.
-bool is_there(const store::Store& store, const Selection& documents);
+// Whether every document is the current version of its key, ready, has these chunks, and may be
+// read.
+bool is_there(const store::Store& store, const Selection& documents, const store::Reader& reader);
 
 }  // namespace widenet::answer

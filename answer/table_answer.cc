@@ -71,10 +71,10 @@ std::string title_in(const std::vector<TableCell>& row, size_t first, size_t end
 
 class Answerer {
  public:
-  Answerer(const store::Store& store, store::CollectionId collection)
+  Answerer(const store::Store& store, store::CollectionId collection, const store::Reader& reader)
       : store_(store),
         collection_(collection),
-        reader_(store.read_tables(collection)),
+        reader_(store.read_tables(collection, reader)),
         schema_(schema_of(reader_->tables())) {}
 
   Result<TableAnswer> answer(const std::string& question) {
@@ -242,8 +242,9 @@ class Answerer {
 
 Result<TableAnswer> answer_from_tables(const store::Store& store,
                                        store::CollectionId collection,
-                                       const std::string& question) {
-  return Answerer(store, collection).answer(question);
+                                       const std::string& question,
+                                       const store::Reader& reader) {
+  return Answerer(store, collection, reader).answer(question);
 }
 
 }  // namespace widenet::answer

@@ -38,9 +38,11 @@ struct TableAnswer {
 inline constexpr int64_t kShownRowsMax = 100;
 inline constexpr int64_t kRowLinksMax = 20;
 
-// Or why its tables cannot answer this question.  Throws StoreError.
+// Out of the rows that the reader may read; or why these tables cannot answer this question.
+// Throws StoreError.
 Result<TableAnswer> answer_from_tables(const store::Store& store,
                                        store::CollectionId collection,
-                                       const std::string& question);
+                                       const std::string& question,
+                                       const store::Reader& reader = {});
 
 }  // namespace widenet::answer

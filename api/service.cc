@@ -4,11 +4,20 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <nlohmann/json.hpp>
 
 namespace widenet::api {
 namespace {
 
 constexpr std::chrono::seconds kProgressEvery{1};  // that a job's progress is written down
+
+answer::AskRequest warm_request(const nlohmann::json& details) {
+  answer::AskRequest request;
+  request.tenant = details.value("tenant", std::string());
+  request.reader = {.reads_all = details.value("reads_all", true),
+                    .names = details.value("names", std::vector<std::string>())};
+  return request;
+}
 
 // Its items are tokens.
 void work_on_warm_job(store::Store& store,
@@ -29,7 +38,9 @@ void work_on_warm_job(store::Store& store,
     job->total = total;
     store.update_job(*job);
   };
-  const answer::Warmed warmed = asker.warm({*job->collection}, events);
+  answer::AskRequest scope = warm_request(nlohmann::json::parse(job->details_json));
+  scope.collections = {*job->collection};
+  const answer::Warmed warmed = asker.warm(scope, events);
   if (warmed.is_cancelled) return;
   job->done = job->total = warmed.prompt_tokens;
   job->state = store::JobState::done;
@@ -37,6 +48,12 @@ void work_on_warm_job(store::Store& store,
 }
 
 }  // namespace
+
+nlohmann::json warm_details(const Principal& principal) {
+  return {{"tenant", principal.tenant},
+          {"reads_all", principal.reader.reads_all},
+          {"names", principal.reader.names}};
+}
 
 JobWorker::JobWorker(store::Store& store, std::string kind, Work work)
     : store_(store), work_(std::move(work)) {

@@ -8,11 +8,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <thread>
 
 #include "answer/ask.h"
+#include "api/http/principal.h"
 #include "engine/engine.h"
 #include "engine/prefix_cache.h"
 #include "engine/scheduler.h"
@@ -66,6 +68,9 @@ class Gate {
  private:
   std::atomic<int64_t> left_;
 };
+
+// As whom the documents of a warm job are read, for its details.
+nlohmann::json warm_details(const Principal& principal);
 
 // The parts outlive the service.  Without a model (engine, scheduler and asker null) documents can
 // be stored and searched, and questions are answered with 503; without `text` they are only stored.

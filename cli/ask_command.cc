@@ -15,6 +15,7 @@ struct AskCommandOptions {
   CacheOptions cache;
   std::string question;
   std::string collection;
+  std::vector<std::string> names;  // of the reader; none: the operator
   std::string mode = "auto";
   engine::Thinking thinking = engine::Thinking::none;
   int64_t budget_tokens = 0;
@@ -28,6 +29,7 @@ answer::AskRequest make_request(const store::Store& store, const AskCommandOptio
   answer::AskRequest request;
   request.collections = find_scope(store, options.collection);
   request.question = options.question;
+  request.reader = reader_named(options.names);
   request.mode = answer::mode_named(options.mode).value_or(answer::Mode::automatic);
   request.thinking = options.thinking;
   request.budget_tokens = options.budget_tokens;
@@ -161,6 +163,7 @@ std::shared_ptr<AskCommandOptions> add_shared_options(CLI::App& verb) {
   const auto options = std::make_shared<AskCommandOptions>();
   verb.add_option("question", options->question, "The question")->required();
   verb.add_option("--collection", options->collection, "Where to look (default: everywhere)");
+  add_reader_option(verb, options->names);
   verb.add_option("--mode", options->mode, "auto, rag, hybrid, long or sql")
       ->check(CLI::IsMember({"auto", "rag", "hybrid", "long", "sql"}))
       ->capture_default_str();

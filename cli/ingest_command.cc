@@ -17,6 +17,7 @@ struct IngestCommandOptions {
   std::string collection;
   int64_t n_children = 2;
   std::string mapping;
+  std::optional<std::vector<std::string>> readers;
   bool warms = false;
   CacheOptions cache;
 };
@@ -29,11 +30,12 @@ struct Counts {
 Counts add_all(store::Store& store,
                store::CollectionId collection,
                const std::vector<library::SourceFile>& files,
-               store::JobId job) {
+               store::JobId job,
+               const std::optional<std::vector<std::string>>& readers) {
   Counts counts;
   for (const auto& file : files) {
     try {
-      const auto added = library::add_file(store, collection, file, job);
+      const auto added = library::add_file(store, collection, file, job, readers);
       counts.unchanged += added.outcome == store::AddOutcome::unchanged;
     } catch (const FileError& error) {  // vanished or unreadable: the rest goes on
       std::fprintf(stderr, "widenet: %s\n", error.what());
@@ -64,10 +66,11 @@ void add_records(store::Store& store,
                  store::CollectionId collection,
                  const std::string& mapping,
                  std::vector<library::SourceFile>& files,
-                 store::JobId job) {
+                 store::JobId job,
+                 const std::optional<std::vector<std::string>>& readers) {
   const auto path = find_mapping(mapping);
   const size_t n_all = files.size();
-  library::add_record_set(store, collection, path.stem().string(), path, files, job);
+  library::add_record_set(store, collection, path.stem().string(), path, files, job, readers);
   std::printf("%s of records by %s",
               counted(static_cast<int64_t>(n_all - files.size()), "export").c_str(),
               path.string().c_str());
@@ -115,8 +118,9 @@ void run(const IngestCommandOptions& options) {
   job.collection = collection;
   job.total = static_cast<int64_t>(files.size());
   job.id = store->create_job(job);
-  if (!options.mapping.empty()) add_records(*store, collection, options.mapping, files, job.id);
-  const Counts counts = add_all(*store, collection, files, job.id);
+  if (!options.mapping.empty())
+    add_records(*store, collection, options.mapping, files, job.id, options.readers);
+  const Counts counts = add_all(*store, collection, files, job.id, options.readers);
   const auto summary = work(*store, *model, job.id, options);
   store->save_vectors();
 
@@ -142,6 +146,10 @@ void add_ingest_command(CLI::App& app) {
   verb->add_option("--children", options->n_children, "Documents worked on at once")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  verb->add_option(
+          "--readers", options->readers,
+          "Who may read these documents: NAME,GROUP,... (default: as before, or everybody)")
+      ->delimiter(',');
   verb->add_option("--mapping", options->mapping,
                    "What exports of a CRM or ERP hold: a .toml file, or salesforce, hubspot, sap, "
                    "odoo, dynamics");

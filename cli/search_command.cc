@@ -17,6 +17,7 @@ struct SearchCommandOptions {
   ModelOptions model;
   std::string query;
   std::string collection;
+  std::vector<std::string> names;  // of the reader; none: the operator
   int64_t limit = 10;
   bool json = false;
 };
@@ -30,7 +31,9 @@ struct Result {
 
 std::vector<Result> search(const store::Store& store, const SearchCommandOptions& options) {
   const auto model = find_text_model(options.model);
-  auto candidates = retrieval::search(store, find_scope(store, options.collection), options.query,
+  const store::Scope scope{.collections = find_scope(store, options.collection),
+                           .reader = reader_named(options.names)};
+  auto candidates = retrieval::search(store, scope, options.query,
                                       model ? model->query_embedder() : retrieval::QueryEmbedder{});
   candidates.resize(std::min(candidates.size(), static_cast<size_t>(options.limit)));
   std::vector<Result> results;
@@ -82,6 +85,7 @@ void add_search_command(CLI::App& app) {
   const auto options = std::make_shared<SearchCommandOptions>();
   verb->add_option("query", options->query, "What to look for")->required();
   verb->add_option("--collection", options->collection, "Where (default: everywhere)");
+  add_reader_option(*verb, options->names);
   verb->add_option("--limit", options->limit, "How many passages")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

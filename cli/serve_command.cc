@@ -12,6 +12,7 @@
 #include "api/routes/routes.h"
 #include "api/service.h"
 #include "base/file.h"
+#include "cli/api_keys.h"
 #include "cli/engine_options.h"
 #include "cli/support.h"
 
@@ -29,6 +30,7 @@ struct ServeOptions {
   fs::path api_key_file;
   fs::path config;
   std::vector<std::string> allowed_hosts;
+  std::vector<api::ApiKey> keys;
 };
 
 // What widenet.toml may say.  The command line goes before it.
@@ -37,6 +39,7 @@ struct ServeOptions {
 //   model = "models/nano"            port = 8080
 //   api_key_file = "/etc/widenet/key"
 //   allowed_hosts = ["papers.example"]   names this server answers for beside loopback ones
+//   [[key]]                              a key beside the operator's: cli/api_keys.h
 void read_config(const CLI::App& verb, ServeOptions& options) {
   if (options.config.empty()) return;
   toml::table config;
@@ -68,6 +71,8 @@ void read_config(const CLI::App& verb, ServeOptions& options) {
       if (!is_given("--port")) options.port = *value.value<int>();
     } else if (name == "api_key_file" && value.is_string()) {
       if (!is_given("--api-key-file")) options.api_key_file = *value.value<std::string>();
+    } else if (name == "key") {
+      options.keys = read_api_keys(value, options.config);
     } else if (name == "allowed_hosts" && are_names(value)) {
       for (const auto& host : *value.as_array()) {
         options.allowed_hosts.push_back(*host.value<std::string>());
@@ -139,8 +144,9 @@ void serve(const ServeOptions& options) {
   }
   api::Service service(std::move(parts));
   const api::Router router = api::make_router(service);
-  const api::Guard guard(
-      {.api_key = read_api_key(options), .allowed_hosts = options.allowed_hosts});
+  const api::Guard guard({.api_key = read_api_key(options),
+                          .keys = options.keys,
+                          .allowed_hosts = options.allowed_hosts});
   api::Server server(router, guard,
                      {.host = options.host,
                       .port = static_cast<uint16_t>(options.port),

@@ -12,6 +12,7 @@ struct SqlOptions {
   std::string sql;
   std::string collection;
   int64_t rows_max = store::TableLimits().rows_max;
+  std::vector<std::string> names;  // of the reader; none: the operator
   bool json = false;
 };
 
@@ -62,8 +63,8 @@ void print_json(const store::TableRows& found) {
 void run(const SqlOptions& options) {
   const auto store = open_store(options.data);
   const auto collection = find_collection(*store, options.collection);
-  const auto found =
-      store->read_tables(collection.id)->query(options.sql, {.rows_max = options.rows_max});
+  const auto found = store->read_tables(collection.id, reader_named(options.names))
+                         ->query(options.sql, {.rows_max = options.rows_max});
   if (!found) {
     throw CommandError("cannot query the tables of \"" + options.collection +
                        "\": " + found.error() + " (widenet ls " + options.collection +
@@ -80,6 +81,7 @@ void add_sql_command(CLI::App& app) {
   verb->add_option("sql", options->sql, "One SELECT; _row and _document say where a row is from")
       ->required();
   verb->add_option("--collection", options->collection, "Whose tables")->required();
+  add_reader_option(*verb, options->names);
   verb->add_option("--limit", options->rows_max, "Rows to print at most")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();

@@ -51,6 +51,15 @@ std::vector<store::CollectionId> find_scope(const store::Store& store, const std
   return all;
 }
 
+void add_reader_option(CLI::App& verb, std::vector<std::string>& names) {
+  verb.add_option("--as", names, "Read as who has this name, or is in these groups: NAME,GROUP,...")
+      ->delimiter(',');
+}
+
+store::Reader reader_named(const std::vector<std::string>& names) {
+  return {.reads_all = names.empty(), .names = names};
+}
+
 std::shared_ptr<const library::TextModel> find_text_model(const ModelOptions& options) {
   if (!options.model.empty()) return library::TextModel::load(options.model);
   for (const auto& place : model_places()) {
@@ -95,7 +104,7 @@ void warm_collection(AnsweringModel& model, const store::Collection& collection)
     std::snprintf(left, sizeof left, "tokens read, %.0f s left", seconds_left);
     bar.show(done, total, left);
   };
-  const answer::Warmed warmed = model.asker->warm({collection.id}, events);
+  const answer::Warmed warmed = model.asker->warm({.collections = {collection.id}}, events);
   bar.clear();
   std::printf("%s of \"%s\" read ahead (%s of them known already) in %.1f s\n",
               counted(warmed.prompt_tokens, "token").c_str(), collection.name.c_str(),

@@ -26,6 +26,10 @@ store::Collection find_collection(const store::Store& store, const std::string& 
 // The named collection, or all of them if the name is empty.
 std::vector<store::CollectionId> find_scope(const store::Store& store, const std::string& name);
 
+// `--as NAME,...`: who asks, and in which groups it is.  No names: the operator, who reads all.
+void add_reader_option(CLI::App& verb, std::vector<std::string>& names);
+store::Reader reader_named(const std::vector<std::string>& names);
+
 // Tokenizer and embedding: of the model or, where there is none, of the embedding alone.  Null if
 // there is neither and none was asked for.
 std::shared_ptr<const library::TextModel> find_text_model(const ModelOptions& options);

@@ -142,8 +142,8 @@ nlohmann::json run_retrieval(const store::Store& store,
       ++without_gold;
       continue;
     }
-    const Candidates fused =
-        retrieval::search(store, options.collections, question.question, embedder, options.search);
+    const Candidates fused = retrieval::search(store, {.collections = options.collections},
+                                               question.question, embedder, options.search);
     const std::map<std::string, Candidates> lists = {
         {"lexical", in_order_of(fused, &retrieval::Candidate::lexical_rank)},
         {"dense", in_order_of(fused, &retrieval::Candidate::dense_rank)},

@@ -12,7 +12,7 @@
 //   Ordered {OrderDate}, shipped {ShippedDate}."""   # a line none of whose fields has a value goes
 //   updated_at = "ModifiedDate"               # of rows with one key the newest counts
 //   deleted = { column = "IsDeleted", values = ["true", "1"] }
-//   readers = ["OwnerId"]                     # who may read it: kept as metadata
+//   readers = ["OwnerId"]                     # columns that name who may read it
 //   references = { customer = { entity = "Customer", key = ["CustomerID"] } }
 //   [entity.columns.Freight]
 //   type = "decimal"                          # text, integer, decimal, date or boolean

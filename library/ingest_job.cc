@@ -266,7 +266,8 @@ class Run {
   }
 
   std::string complete_records(const store::Document& document, RecordSet& set) {
-    const auto parts = process_all(document, set.documents);
+    auto parts = process_all(document, set.documents);
+    for (size_t i = 0; i < parts.size(); ++i) parts[i].readers = std::move(set.readers[i]);
     const auto n_kept =
         std::ranges::count_if(parts, [](const auto& part) { return part.same_as.has_value(); });
     store::ProcessedFile file;
@@ -322,8 +323,10 @@ IngestProgress progress_of(const store::Store& store, store::JobId job) {
 store::Added add_file(store::Store& store,
                       store::CollectionId collection,
                       const SourceFile& file,
-                      std::optional<store::JobId> job) {
+                      std::optional<store::JobId> job,
+                      const std::optional<std::vector<std::string>>& readers) {
   store::NewDocument document;
+  document.readers = readers;
   document.collection = collection;
   document.key = to_valid_utf8(file.key);
   document.format = extension_of(document.key);

@@ -29,11 +29,13 @@ struct SourceFile {
 // name is part of them.  Throws FileError naming the path that is not there.
 std::vector<SourceFile> find_files(std::span<const std::filesystem::path> paths);
 
-// Copies the bytes into the store and queues the document.  Throws FileError, StoreError.
+// Copies the bytes into the store and queues the document.  `readers`: see NewDocument.  Throws
+// FileError, StoreError.
 store::Added add_file(store::Store& store,
                       store::CollectionId collection,
                       const SourceFile& file,
-                      std::optional<store::JobId> job = {});
+                      std::optional<store::JobId> job = {},
+                      const std::optional<std::vector<std::string>>& readers = {});
 
 struct IngestProgress {
   int64_t done = 0;  // ready

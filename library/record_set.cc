@@ -67,9 +67,6 @@ ingest::ExtractedDocument document_of(ingest::RecordDocument record) {
   document.format = "record";
   document.text = std::move(record.text);
   document.metadata["name"] = std::move(record.member);
-  if (!record.readers.empty()) {
-    document.metadata["readers"] = nlohmann::json(record.readers).dump();
-  }
   return document;
 }
 
@@ -96,7 +93,10 @@ std::optional<Result<RecordSet>> read_record_set(
   ingest::MappedRecords mapped = ingest::map_records(*mapping, tables_of(extracted));
   RecordSet set;
   set.warnings = std::move(mapped.warnings);
-  for (auto& record : mapped.documents) set.documents.push_back(document_of(std::move(record)));
+  for (auto& record : mapped.documents) {
+    set.readers.push_back(std::move(record.readers));
+    set.documents.push_back(document_of(std::move(record)));
+  }
   for (const auto& table : mapped.tables) {
     auto typed = typed_table(table.table);
     if (!typed) {
@@ -122,7 +122,8 @@ store::Added add_record_set(store::Store& store,
                             const std::string& key,
                             const std::filesystem::path& mapping_file,
                             std::vector<SourceFile>& files,
-                            std::optional<store::JobId> job) {
+                            std::optional<store::JobId> job,
+                            const std::optional<std::vector<std::string>>& readers) {
   const std::string toml = read_file(mapping_file, kMappingBytesMax);
   const auto mapping = ingest::parse_mapping(toml);
   if (!mapping) {
@@ -147,6 +148,7 @@ store::Added add_record_set(store::Store& store,
   document.format = "zip";
   document.sha256 = store.put_original(ingest::write_zip(packed));
   document.job = job;
+  document.readers = readers;
   return store.add_document(document);
 }
 

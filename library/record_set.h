@@ -27,7 +27,8 @@ inline constexpr const char* kMappingName = "mapping.toml";
 // What a record set holds.  Each document's metadata "name" is its member name.
 struct RecordSet {
   std::vector<ingest::ExtractedDocument> documents;
-  std::vector<store::ProcessedTable> tables;  // `parts` are indexes into documents
+  std::vector<std::vector<std::string>> readers;  // of each; empty: those of the set
+  std::vector<store::ProcessedTable> tables;      // `parts` are indexes into documents
   std::vector<std::string> warnings;
 };
 
@@ -43,6 +44,7 @@ store::Added add_record_set(store::Store& store,
                             const std::string& key,
                             const std::filesystem::path& mapping,
                             std::vector<SourceFile>& files,
-                            std::optional<store::JobId> job = {});
+                            std::optional<store::JobId> job = {},
+                            const std::optional<std::vector<std::string>>& readers = {});
 
 }  // namespace widenet::library

@@ -244,18 +244,17 @@ Net choose_net(std::span<const Candidate> candidates,
   return net;
 }
 
-std::map<DocumentId, DocumentLayout> load_layouts(
-    const store::Store& store,
-    const std::vector<store::CollectionId>& collections,
-    std::span<const Candidate> candidates,
-    NetShape shape) {
+std::map<DocumentId, DocumentLayout> load_layouts(const store::Store& store,
+                                                  const store::Scope& scope,
+                                                  std::span<const Candidate> candidates,
+                                                  NetShape shape) {
   std::set<DocumentId> wanted;
   for (const Candidate& hit : candidates) wanted.insert(hit.chunk.document);
   std::map<DocumentId, DocumentLayout> layouts;
-  for (const store::CollectionId collection : collections) {
+  for (const store::CollectionId collection : scope.collections) {
     store::Paging paging;
     for (bool more = true; more;) {
-      const auto documents = store.documents(collection, paging);
+      const auto documents = store.documents(collection, paging, scope.reader);
       for (const store::Document& document : documents) {
         paging.after_id = document.id;
         if (document.state != store::DocumentState::ready || document.n_chunks == 0) continue;
@@ -270,11 +269,10 @@ std::map<DocumentId, DocumentLayout> load_layouts(
 }
 
 Net cast_net(const store::Store& store,
-             const std::vector<store::CollectionId>& collections,
+             const store::Scope& scope,
              std::span<const Candidate> candidates,
              const NetOptions& options) {
-  return choose_net(candidates, load_layouts(store, collections, candidates, options.shape),
-                    options);
+  return choose_net(candidates, load_layouts(store, scope, candidates, options.shape), options);
 }
 
 }  // namespace widenet::retrieval

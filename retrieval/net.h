@@ -69,16 +69,15 @@ Net choose_net(std::span<const Candidate> candidates,
                const std::map<store::DocumentId, DocumentLayout>& layouts,
                const NetOptions& options);
 
-// What choosing from `candidates` needs, of ready documents of the scope.  Throws StoreError.
-std::map<store::DocumentId, DocumentLayout> load_layouts(
-    const store::Store& store,
-    const std::vector<store::CollectionId>& collections,
-    std::span<const Candidate> candidates,
-    NetShape shape);
+// What choosing from `candidates` needs, of the scope's ready documents.  Throws StoreError.
+std::map<store::DocumentId, DocumentLayout> load_layouts(const store::Store& store,
+                                                         const store::Scope& scope,
+                                                         std::span<const Candidate> candidates,
+                                                         NetShape shape);
 
 // Loads the layouts that `options` need and chooses.  Throws StoreError.
 Net cast_net(const store::Store& store,
-             const std::vector<store::CollectionId>& collections,
+             const store::Scope& scope,
              std::span<const Candidate> candidates,
              const NetOptions& options);
 

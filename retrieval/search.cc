@@ -49,15 +49,15 @@ std::vector<Candidate> fuse(const std::vector<store::SearchHit>& lexical,
 }
 
 std::vector<Candidate> search(const store::Store& store,
-                              const std::vector<store::CollectionId>& collections,
+                              const store::Scope& scope,
                               std::string_view query,
                               const QueryEmbedder& embedder,
                               const SearchOptions& options) {
-  const store::SearchScope scope{.collections = collections, .limit = options.candidates_max};
-  const auto lexical = store.search_text(scope, query);
+  const auto lexical = store.search_text(scope, query, options.candidates_max);
   std::vector<store::SearchHit> dense;
   if (embedder.embed) {
-    dense = store.search_vectors(scope, embedder.fingerprint, embedder.embed(query));
+    dense = store.search_vectors(scope, embedder.fingerprint, embedder.embed(query),
+                                 options.candidates_max);
   }
   return fuse(lexical, dense, options);
 }

@@ -37,7 +37,7 @@ struct Candidate {
 
 // Best first; equal scores in order of (document, position).  Throws StoreError.
 std::vector<Candidate> search(const store::Store& store,
-                              const std::vector<store::CollectionId>& collections,
+                              const store::Scope& scope,
                               std::string_view query,
                               const QueryEmbedder& embedder,
                               const SearchOptions& options = {});

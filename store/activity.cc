@@ -62,7 +62,8 @@ std::vector<CollectionId> split_ids(std::string_view text) {
 
 std::string select_conversations(const char* where) {
   return std::string(
-             "SELECT id, title, collections, metadata, created_ms, updated_ms FROM conversations "
+             "SELECT id, title, collections, metadata, created_ms, updated_ms, owner FROM "
+             "conversations "
              "WHERE ") +
          where;
 }
@@ -74,6 +75,7 @@ std::vector<Conversation> read_conversations(Query rows) {
                       .title = rows.string(1),
                       .collections = split_ids(rows.text(2)),
                       .metadata_json = rows.string(3),
+                      .owner = rows.string(6),
                       .created_ms = rows.integer(4),
                       .updated_ms = rows.integer(5)});
   }
@@ -181,9 +183,10 @@ void Store::update_job(const Job& job) {
 ConversationId Store::create_conversation(const Conversation& conversation) {
   auto db = impl_->write();
   db->run(
-      "INSERT INTO conversations (title, collections, metadata, created_ms, updated_ms) "
-      "VALUES (?1, ?2, ?3, ?4, ?4)",
-      conversation.title, joined(conversation.collections), conversation.metadata_json, now_ms());
+      "INSERT INTO conversations (title, collections, metadata, created_ms, updated_ms, owner) "
+      "VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+      conversation.title, joined(conversation.collections), conversation.metadata_json, now_ms(),
+      conversation.owner);
   const ConversationId id = db->last_insert_id();
   db.commit();
   return id;

@@ -22,17 +22,7 @@ DocumentState document_state(std::string_view name) {
 const char* const kDocumentColumns =
     "id, collection_id, key, version, parent_id, file_id, job_id, title, format, sha256, bytes, "
     "state, error, warnings, metadata, tokenizer, n_pages, n_chunks, n_tokens, n_chars, "
-    "created_ms, updated_ms";
-
-std::vector<std::string> split_lines(std::string_view lines) {
-  std::vector<std::string> result;
-  while (!lines.empty()) {
-    const size_t end = std::min(lines.find('\n'), lines.size());
-    result.emplace_back(lines.substr(0, end));
-    lines.remove_prefix(std::min(end + 1, lines.size()));
-  }
-  return result;
-}
+    "created_ms, updated_ms, (SELECT readers FROM reader_lists l WHERE l.id = readers_id)";
 
 }  // namespace
 
@@ -58,6 +48,7 @@ Document read_document(const Query& row) {
           .sha256 = row.string(9),
           .bytes = row.integer(10),
           .state = document_state(row.text(11)),
+          .readers = split_lines(row.text(22)),
           .error = row.string(12),
           .warnings = split_lines(row.text(13)),
           .metadata_json = row.string(14),
@@ -105,14 +96,24 @@ std::vector<Document> standing_versions(Database& db,
                         collection, key);
 }
 
-std::string joined(std::span<const std::string> warnings) {
-  std::string lines;
-  for (std::string warning : warnings) {
-    std::replace(warning.begin(), warning.end(), '\n', ' ');
-    if (!lines.empty()) lines += '\n';
-    lines += warning;
+std::string joined(std::span<const std::string> lines) {
+  std::string text;
+  for (std::string line : lines) {
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    if (!text.empty()) text += '\n';
+    text += line;
   }
-  return lines;
+  return text;
+}
+
+std::vector<std::string> split_lines(std::string_view lines) {
+  std::vector<std::string> result;
+  while (!lines.empty()) {
+    const size_t end = std::min(lines.find('\n'), lines.size());
+    result.emplace_back(lines.substr(0, end));
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  return result;
 }
 
 }  // namespace widenet::store

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/sqlite.h"
@@ -47,7 +48,8 @@ std::vector<Document> standing_versions(Database& db,
                                         CollectionId collection,
                                         const std::string& key);
 
-// As the warnings of a document are stored: one a line.
-std::string joined(std::span<const std::string> warnings);
+// As the warnings and the readers of a document are stored: one a line.
+std::string joined(std::span<const std::string> lines);
+std::vector<std::string> split_lines(std::string_view lines);
 
 }  // namespace widenet::store

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "base/utf8.h"
+#include "store/access.h"
 #include "store/document_rows.h"
 #include "store/impl.h"
 
@@ -38,6 +39,19 @@ DocumentId insert_document(Database& db, const NewDocument& document, int64_t by
   return db.last_insert_id();
 }
 
+// Of all versions of a key.  Children that named whom their parent named go on doing so.
+void change_readers(Database& db, DocumentId id, const std::vector<std::string>& readers) {
+  const int64_t list = reader_list(db, readers);
+  const std::string versions =
+      "(SELECT v.id FROM documents v JOIN documents d ON v.collection_id = d.collection_id AND "
+      "v.key = d.key WHERE d.id = ?1)";
+  db.run("UPDATE documents SET readers_id = ?2 WHERE parent_id IN " + versions +
+             " AND readers_id = (SELECT p.readers_id FROM documents p WHERE p.id = "
+             "documents.parent_id)",
+         id, list);
+  db.run("UPDATE documents SET readers_id = ?2 WHERE id IN " + versions, id, list);
+}
+
 }  // namespace
 
 Added Store::add_document(const NewDocument& document) {
@@ -59,9 +73,13 @@ Added Store::add_document(const NewDocument& document) {
   }
   const auto standing = standing_versions(*db, document.collection, document.key);
   Added added = decide(*db, document, standing);
-  if (added.id == 0) {
-    added.id = insert_document(*db, document, bytes);
-  } else if (added.outcome == AddOutcome::retried) {
+  if (added.id == 0) added.id = insert_document(*db, document, bytes);
+  if (document.readers) {
+    change_readers(*db, added.id, *document.readers);
+  } else if (!standing.empty()) {
+    change_readers(*db, added.id, standing.back().readers);
+  }
+  if (added.outcome == AddOutcome::retried) {
     set_state(*db, added.id, DocumentState::queued);
     if (document.job) {
       db->run("UPDATE documents SET job_id = ?2 WHERE id = ?1", added.id, *document.job);
@@ -87,14 +105,42 @@ std::optional<Document> Store::find_document(CollectionId collection,
                   collection, key);
 }
 
-std::vector<Document> Store::documents(CollectionId collection, Paging paging) const {
+std::vector<Document> Store::documents(CollectionId collection,
+                                       Paging paging,
+                                       const Reader& reader) const {
   auto db = impl_->read();
+  const auto readable = readable_condition(*db, collection, reader);
   auto found = list_documents(*db,
-                              "collection_id = ?1 AND state <> 'superseded' AND id > ?2 "
-                              "ORDER BY id LIMIT ?3",
+                              "collection_id = ?1 AND state <> 'superseded' AND id > ?2" +
+                                  (readable ? " AND " + *readable : "") + " ORDER BY id LIMIT ?3",
                               collection, paging.after_id, paging.limit);
   for (Document& document : found) document.progress = impl_->progress_of(document.id);
   return found;
+}
+
+ScopeSize Store::size_of(const Scope& scope) const {
+  auto db = impl_->read();
+  ScopeSize size;
+  for (const CollectionId collection : scope.collections) {
+    const auto readable = readable_condition(*db, collection, scope.reader);
+    auto row = db->query(
+        "SELECT count(*), sum(n_chunks), sum(n_tokens), sum(n_chars) FROM documents WHERE "
+        "collection_id = ?1 AND state = 'ready' AND deletion_id IS NULL" +
+            (readable ? " AND " + *readable : ""),
+        collection);
+    row.step();
+    size.n_documents += row.integer(0);
+    size.n_chunks += row.integer(1);
+    size.n_tokens += row.integer(2);
+    size.n_chars += row.integer(3);
+  }
+  return size;
+}
+
+void Store::set_readers(DocumentId id, const std::vector<std::string>& readers) {
+  auto db = impl_->write();
+  change_readers(*db, id, readers);
+  db.commit();
 }
 
 std::vector<Document> Store::documents_of_job(JobId job) const {

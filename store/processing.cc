@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
+#include "store/access.h"
 #include "store/document_rows.h"
 #include "store/impl.h"
 
@@ -68,6 +69,13 @@ void store_part(Database& db, DocumentId id, const ProcessedDocument& part) {
       id, part.title, part.format, part.metadata_json, joined(part.warnings), part.tokenizer,
       embedded ? part.embedder : std::string(), part.pages.size(), part.chunks.size(), n_tokens,
       count_chars(part.text), first_chunk, now_ms());
+}
+
+// Of all versions of a child.
+void set_child_readers(Database& db, const Document& parent, const ProcessedDocument& part) {
+  db.run("UPDATE documents SET readers_id = ?3 WHERE collection_id = ?1 AND key = ?2",
+         parent.collection, parent.key + "/" + part.member,
+         reader_list(db, part.readers.empty() ? parent.readers : part.readers));
 }
 
 DocumentId insert_child(Database& db, const Document& parent, const ProcessedDocument& part) {
@@ -159,11 +167,12 @@ std::vector<DocumentId> Store::complete_document(DocumentId id,
     for (const ProcessedDocument& part : parts) {
       if (part.same_as) {
         ids.push_back(keep_child(*db, *document, part) ? *part.same_as : 0);
-        continue;
+      } else {
+        ids.push_back(insert_child(*db, *document, part));
+        store_part(*db, ids.back(), part);
+        add_to_search(*db, ids.back());
       }
-      ids.push_back(insert_child(*db, *document, part));
-      store_part(*db, ids.back(), part);
-      add_to_search(*db, ids.back());
+      set_child_readers(*db, *document, part);
     }
     insert_tables(*db, id, file.tables, ids);
     std::erase(ids, 0);

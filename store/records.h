@@ -23,6 +23,28 @@ using AnswerId = int64_t;
 using EvaluationId = int64_t;
 using TableId = int64_t;
 
+// Who reads.  A document that names no readers is for all who may read its collection; others are
+// for those of whose names they name one.
+struct Reader {
+  bool reads_all = true;             // the operator: whatever a document names
+  std::vector<std::string> names{};  // its own and those of its groups
+
+  friend bool operator==(const Reader&, const Reader&) = default;
+};
+bool may_read(const Reader& reader, const std::vector<std::string>& readers);
+
+// The documents of these collections that the reader may read.
+struct Scope {
+  std::vector<CollectionId> collections{};
+  Reader reader{};
+};
+struct ScopeSize {
+  int64_t n_documents = 0;  // ready ones, like all of these
+  int64_t n_chunks = 0;
+  int64_t n_tokens = 0;
+  int64_t n_chars = 0;
+};
+
 struct Collection {
   CollectionId id = 0;
   std::string name{};
@@ -58,6 +80,7 @@ struct Document {
   std::string sha256{};  // of the original bytes
   int64_t bytes = 0;
   DocumentState state = DocumentState::queued;
+  std::vector<std::string> readers{};   // sorted; none: all who may read the collection
   std::string error{};                  // why it failed
   std::vector<std::string> warnings{};  // what went wrong without failing it
   double progress = 0;                  // 0 to 1 while processing; kept in memory only
@@ -80,6 +103,8 @@ struct NewDocument {
   std::optional<FileId> file{};
   std::optional<JobId> job{};
   std::string metadata_json = "{}";
+  // Of 1 to 200 characters each, none of control.  Not said: those of the version before, or none.
+  std::optional<std::vector<std::string>> readers{};
 };
 
 // The same bytes under the same key are `unchanged` (unless they failed before: then queued again).
@@ -164,6 +189,7 @@ struct ProcessedDocument {
   std::string format{};
   std::string text{};  // canonical; valid UTF-8
   std::string metadata_json = "{}";
+  std::vector<std::string> readers{};  // of a child; none: its parent's
   std::vector<Page> pages{};
   std::vector<ProcessedChunk> chunks{};
   std::vector<ProcessedTable> tables{};
@@ -171,8 +197,8 @@ struct ProcessedDocument {
   std::string tokenizer{};  // SHA-256 of tokenizer.json
   std::string embedder{};   // fingerprint of the embedder; empty: no embeddings
 
-  // This child of the version before says the same and stays: of all above only `member` and
-  // `metadata_json` are looked at.
+  // This child of the version before says the same and stays: of all above only `member`,
+  // `metadata_json` and `readers` are looked at.
   std::optional<DocumentId> same_as{};
 };
 
@@ -205,6 +231,7 @@ struct File {
   std::string purpose{};
   std::string sha256{};
   int64_t bytes = 0;
+  std::string owner{};  // who uploaded it, to the store any text
   int64_t created_ms = 0;
 };
 
@@ -230,6 +257,7 @@ struct Conversation {
   std::string title{};
   std::vector<CollectionId> collections{};
   std::string metadata_json = "{}";
+  std::string owner{};  // who may go on with it, to the store any text
   int64_t created_ms = 0;
   int64_t updated_ms = 0;
 };

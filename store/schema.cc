@@ -217,7 +217,20 @@ CREATE TABLE record_columns (
 ) WITHOUT ROWID;
 )";
 
-constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3};
+// List 0 is that of documents which name nobody.
+constexpr const char* kVersion4 = R"(
+CREATE TABLE reader_lists (
+  id INTEGER PRIMARY KEY,
+  readers TEXT NOT NULL UNIQUE            -- one a line, sorted
+);
+INSERT INTO reader_lists VALUES (0, '');
+ALTER TABLE documents ADD COLUMN readers_id INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX documents_readers ON documents (collection_id, readers_id) WHERE readers_id <> 0;
+ALTER TABLE files ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE conversations ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+)";
+
+constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 }  // namespace
 

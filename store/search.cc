@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "store/access.h"
 #include "store/impl.h"
 #include "store/text_analysis.h"
 
@@ -70,14 +71,31 @@ void keep_best(std::vector<SearchHit>& hits, int64_t limit) {
 std::vector<VectorIndex::Hit> match_text(Database& db,
                                          CollectionId collection,
                                          const std::string& expression,
+                                         const std::optional<std::string>& readable,
                                          int64_t limit) {
   const std::string table = search_table(collection);
-  auto rows = db.query(
-      "SELECT rowid, rank FROM " + table + " WHERE " + table + " MATCH ?1 ORDER BY rank LIMIT ?2",
-      expression, limit);
+  const std::string join = readable ? " CROSS JOIN chunks c ON c.id = " + table +
+                                          ".rowid JOIN documents d ON d.id = c.document_id"
+                                    : "";
+  auto rows =
+      db.query("SELECT " + table + ".rowid, rank FROM " + table + join + " WHERE " + table +
+                   " MATCH ?1" + (readable ? " AND " + *readable : "") + " ORDER BY rank LIMIT ?2",
+               expression, limit);
   std::vector<VectorIndex::Hit> found;
   while (rows.step()) found.push_back({rows.integer(0), static_cast<float>(-rows.real(1))});
   return found;
+}
+
+// The chunks of the documents that satisfy a condition.
+ChunkRanges chunks_of(Database& db, CollectionId collection, const std::string& readable) {
+  auto rows = db.query(
+      "SELECT first_chunk, n_chunks FROM documents WHERE collection_id = ?1 AND n_chunks > 0 AND "
+      "state = 'ready' AND deletion_id IS NULL AND " +
+          readable + " ORDER BY first_chunk",
+      collection);
+  ChunkRanges ranges;
+  while (rows.step()) ranges.add(rows.integer(0), rows.integer(1));
+  return ranges;
 }
 
 void resolve(Database& db, std::span<const VectorIndex::Hit> found, std::vector<SearchHit>& hits) {
@@ -200,29 +218,36 @@ void Store::Impl::forget_vectors(CollectionId collection) {
   sync_directory(directory_ / "vectors");
 }
 
-std::vector<SearchHit> Store::search_text(const SearchScope& scope, std::string_view query) const {
+std::vector<SearchHit> Store::search_text(const Scope& scope,
+                                          std::string_view query,
+                                          int64_t limit) const {
   const std::vector<QueryTerm> terms = query_terms(query);
   if (terms.empty()) return {};
   auto db = impl_->read();
   std::vector<SearchHit> hits;
   for (const CollectionId collection : scope.collections) {
     if (!exists(*db, collection)) continue;
-    const int64_t limit = scope.limit + hidden_chunks(*db, collection);
+    const int64_t wanted = limit + hidden_chunks(*db, collection);
     const std::string expression = match_any(worth_matching(*db, collection, terms));
-    resolve(*db, match_text(*db, collection, expression, limit), hits);
+    const auto readable = readable_condition(*db, collection, scope.reader);
+    resolve(*db, match_text(*db, collection, expression, readable, wanted), hits);
   }
-  keep_best(hits, scope.limit);
+  keep_best(hits, limit);
   return hits;
 }
 
-std::vector<SearchHit> Store::search_vectors(const SearchScope& scope,
+std::vector<SearchHit> Store::search_vectors(const Scope& scope,
                                              const std::string& embedder,
-                                             std::span<const float> query) const {
+                                             std::span<const float> query,
+                                             int64_t limit) const {
   std::vector<SearchHit> hits;
   for (const CollectionId collection : scope.collections) {
     auto db = impl_->read();
     if (!exists(*db, collection)) continue;
     const auto slot = impl_->current_vectors(collection, embedder, std::ssize(query));
+    const auto readable = readable_condition(*db, collection, scope.reader);
+    const auto allowed =
+        readable ? std::optional(chunks_of(*db, collection, *readable)) : std::nullopt;
     std::vector<VectorIndex::Hit> found;
     {
       const std::shared_lock<std::shared_mutex> lock(slot->mutex);
@@ -230,11 +255,12 @@ std::vector<SearchHit> Store::search_vectors(const SearchScope& scope,
         throw StoreError("cannot search " + std::to_string(slot->index->dim()) +
                          "-dimensional vectors with one of " + std::to_string(query.size()));
       }
-      found = slot->index->search(query, scope.limit + hidden_chunks(*db, collection));
+      found = slot->index->search(query, limit + hidden_chunks(*db, collection),
+                                  allowed ? &*allowed : nullptr);
     }
     resolve(*db, found, hits);
   }
-  keep_best(hits, scope.limit);
+  keep_best(hits, limit);
   return hits;
 }
 

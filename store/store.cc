@@ -47,6 +47,7 @@ File read_file_record(const Query& row) {
           .purpose = row.string(2),
           .sha256 = row.string(3),
           .bytes = row.integer(4),
+          .owner = row.string(6),
           .created_ms = row.integer(5)};
 }
 
@@ -254,8 +255,10 @@ FileId Store::add_file(const File& file) {
     throw StoreError("cannot add file \"" + file.name +
                      "\": its bytes are not stored; store them " + "with put_original first");
   }
-  db->run("INSERT INTO files (name, purpose, sha256, bytes, created_ms) VALUES (?1,?2,?3,?4,?5)",
-          file.name, file.purpose, file.sha256, file.bytes, now_ms());
+  db->run(
+      "INSERT INTO files (name, purpose, sha256, bytes, created_ms, owner) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+      file.name, file.purpose, file.sha256, file.bytes, now_ms(), file.owner);
   const FileId id = db->last_insert_id();
   db.commit();
   return id;
@@ -263,8 +266,8 @@ FileId Store::add_file(const File& file) {
 
 std::optional<File> Store::file(FileId id) const {
   auto db = impl_->read();
-  auto row =
-      db->query("SELECT id, name, purpose, sha256, bytes, created_ms FROM files WHERE id = ?1", id);
+  auto row = db->query(
+      "SELECT id, name, purpose, sha256, bytes, created_ms, owner FROM files WHERE id = ?1", id);
   if (!row.step()) return std::nullopt;
   return read_file_record(row);
 }
@@ -272,7 +275,7 @@ std::optional<File> Store::file(FileId id) const {
 std::vector<File> Store::files(Paging paging) const {
   auto db = impl_->read();
   auto rows = db->query(
-      "SELECT id, name, purpose, sha256, bytes, created_ms FROM files WHERE id > ?1 "
+      "SELECT id, name, purpose, sha256, bytes, created_ms, owner FROM files WHERE id > ?1 "
       "ORDER BY id LIMIT ?2",
       paging.after_id, paging.limit);
   std::vector<File> result;

@@ -16,7 +16,7 @@
 //                                           store->put_original(bytes)});
 //   store->begin_processing(added.id);
 //   store->complete_document(added.id, processed);
-//   store->search_text({.collections = {contracts}, .limit = 20}, "termination notice");
+//   store->search_text({.collections = {contracts}}, "termination notice", 20);
 #pragma once
 
 #include <filesystem>
@@ -39,11 +39,6 @@ namespace widenet::store {
 class StoreError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
-};
-
-struct SearchScope {
-  std::vector<CollectionId> collections{};
-  int64_t limit = 500;
 };
 
 struct Paging {
@@ -88,10 +83,15 @@ class Store {
   // The version that a key stands for now: the newest that is not superseded.
   std::optional<Document> find_document(CollectionId collection, const std::string& key) const;
   // Current versions, children among them, by id.
-  std::vector<Document> documents(CollectionId collection, Paging paging = {}) const;
+  std::vector<Document> documents(CollectionId collection,
+                                  Paging paging = {},
+                                  const Reader& reader = {}) const;
+  ScopeSize size_of(const Scope& scope) const;
   std::vector<Document> documents_of_job(JobId job) const;
   std::vector<Document> children(DocumentId parent) const;
   std::vector<Document> versions(DocumentId id) const;  // all versions of its key, newest first
+  // From now on these read the document, and its children that name whom it named.
+  void set_readers(DocumentId id, const std::vector<std::string>& readers);
 
   // --- processing.  `interrupted_documents` are those that a worker died on, by id: queue them
   // again with requeue_document.
@@ -129,15 +129,21 @@ class Store {
   // For SELECTs over the tables of a collection.  They have the columns of their documents, and
   // "_row" (the row's number, from 1), "_document" (the id of the document that tells of it),
   // "_start" and "_end" (where its line stands in that document's text).
-  std::unique_ptr<TableReader> read_tables(CollectionId collection) const;
+  // Rows that the reader may not read are not there, nor tables without any that it may.
+  std::unique_ptr<TableReader> read_tables(CollectionId collection,
+                                           const Reader& reader = {}) const;
 
-  // --- search, over ready documents of the scope only; best first.  A query is words, never a
-  // query language.
-  std::vector<SearchHit> search_text(const SearchScope& scope, std::string_view query) const;
+  // --- search, over ready documents of the scope only; the `limit` best, best first.  A query is
+  // words, never a query language.  What the reader may not read takes no part: it neither shows
+  // nor takes a place.  (How rare a word is, BM25 counts over the whole collection.)
+  std::vector<SearchHit> search_text(const Scope& scope,
+                                     std::string_view query,
+                                     int64_t limit = 500) const;
   // `query` is L2-normalised; chunks embedded by another embedder are not found.
-  std::vector<SearchHit> search_vectors(const SearchScope& scope,
+  std::vector<SearchHit> search_vectors(const Scope& scope,
                                         const std::string& embedder,
-                                        std::span<const float> query) const;
+                                        std::span<const float> query,
+                                        int64_t limit = 500) const;
   // Writes the vector indexes to disk, so that the next start need not catch up.
   void save_vectors();
 

@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 
+#include "store/access.h"
 #include "store/impl.h"
 
 namespace widenet::store {
@@ -105,8 +106,10 @@ TableCell cell_of(sqlite3_stmt* statement, int column) {
 
 class TableReader::Connection {
  public:
-  Connection(const std::filesystem::path& file, std::vector<RecordTable> all)
-      : tables(std::move(all)) {
+  Connection(const std::filesystem::path& file,
+             std::vector<RecordTable> all,
+             const std::optional<std::string>& readable)
+      : readable_(readable) {
     sqlite3* handle = nullptr;
     const int status =
         sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY, nullptr);
@@ -115,12 +118,14 @@ class TableReader::Connection {
     sqlite3_busy_timeout(handle, 30'000);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_set_authorizer(handle, authorize, &views_);
-    for (const RecordTable& table : tables) make_view(table);
+    for (RecordTable& table : all) {
+      if (make_view(table)) tables.push_back(std::move(table));
+    }
     views_.are_made = true;
     set_limits();
   }
 
-  const std::vector<RecordTable> tables;
+  std::vector<RecordTable> tables;
 
   Result<TableRows> run(const std::string& sql, const TableLimits& limits) {
     Deadline deadline{.end = Clock::now() + std::chrono::milliseconds(limits.milliseconds_max)};
@@ -144,21 +149,38 @@ class TableReader::Connection {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
   };
 
-  void make_view(const RecordTable& table) {
+  // False: the reader may read none of its rows.
+  bool make_view(const RecordTable& table) {
     const std::string base = "rows_" + std::to_string(table.id);
     const std::string inner = in_quotes(views_.secret + base);
     std::string columns = "_row, _document, _start, _end";
     for (size_t i = 0; i < table.columns.size(); ++i) {
       columns += ", c" + std::to_string(i) + " AS " + in_quotes(table.columns[i].name);
     }
-    const std::string sql = "CREATE TEMP VIEW " + inner + " AS SELECT " + columns + " FROM main." +
-                            base + "; CREATE TEMP VIEW " + in_quotes(table.name) +
+    std::string from = " FROM main." + base;
+    if (readable_) {
+      from += " r WHERE EXISTS (SELECT 1 FROM main.documents WHERE id = r._document AND " +
+              *readable_ + ")";
+      if (!finds_row("SELECT 1" + from + " LIMIT 1")) return false;
+    }
+    const std::string sql = "CREATE TEMP VIEW " + inner + " AS SELECT " + columns + from +
+                            "; CREATE TEMP VIEW " + in_quotes(table.name) +
                             " AS SELECT * FROM temp." + inner;
     if (sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
       throw StoreError(failure("make a view of table \"" + table.name + "\""));
     }
     views_.names.insert(table.name);
-    views_.bases.insert(base);
+    if (!readable_) views_.bases.insert(base);
+    return true;
+  }
+
+  bool finds_row(const std::string& sql) {
+    sqlite3_stmt* prepared = nullptr;
+    sqlite3_prepare_v2(handle_.get(), sql.c_str(), -1, &prepared, nullptr);
+    const int status = sqlite3_step(prepared);
+    sqlite3_finalize(prepared);
+    if (status != SQLITE_ROW && status != SQLITE_DONE) throw StoreError(failure("read a table"));
+    return status == SQLITE_ROW;
   }
 
   void set_limits() {
@@ -217,12 +239,15 @@ class TableReader::Connection {
     return "cannot " + attempt + ": " + sqlite3_errmsg(handle_.get());
   }
 
+  const std::optional<std::string> readable_;
   Views views_{.secret = unguessable_name(), .names = {}, .bases = {}};
   std::unique_ptr<sqlite3, Close> handle_;
 };
 
-TableReader::TableReader(const std::filesystem::path& file, std::vector<RecordTable> tables)
-    : connection_(std::make_unique<Connection>(file, std::move(tables))) {}
+TableReader::TableReader(const std::filesystem::path& file,
+                         std::vector<RecordTable> tables,
+                         const std::optional<std::string>& readable)
+    : connection_(std::make_unique<Connection>(file, std::move(tables), readable)) {}
 
 TableReader::~TableReader() = default;
 
@@ -234,9 +259,11 @@ Result<TableRows> TableReader::query(const std::string& sql, const TableLimits& 
   return connection_->run(sql, limits);
 }
 
-std::unique_ptr<TableReader> Store::read_tables(CollectionId collection) const {
+std::unique_ptr<TableReader> Store::read_tables(CollectionId collection,
+                                                const Reader& reader) const {
+  const auto readable = readable_condition(*impl_->read(), collection, reader);
   return std::make_unique<TableReader>(impl_->directory_ / "store.sqlite",
-                                       record_tables({collection}));
+                                       record_tables({collection}), readable);
 }
 
 }  // namespace widenet::store

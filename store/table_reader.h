@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,10 @@ namespace widenet::store {
 // one thread at a time.  Throws StoreError if the database fails.
 class TableReader {
  public:
-  // Of the database in `file`; Store::read_tables makes one.
-  TableReader(const std::filesystem::path& file, std::vector<RecordTable> tables);
+  // Of the database in `file`; Store::read_tables makes one.  `readable`: see store/access.h.
+  TableReader(const std::filesystem::path& file,
+              std::vector<RecordTable> tables,
+              const std::optional<std::string>& readable);
   ~TableReader();
   TableReader(const TableReader&) = delete;
   TableReader& operator=(const TableReader&) = delete;

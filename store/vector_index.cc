@@ -75,7 +75,32 @@ struct SpanReader : faiss::IOReader {
   std::span<const std::byte> rest;
 };
 
+// Of positions in the index below an IndexIDMap, which itself takes no selector.
+struct Allowed : faiss::IDSelector {
+  Allowed(const faiss::IndexIDMap& of, const ChunkRanges& allowed) : map(of), ranges(allowed) {}
+  bool is_member(faiss::Index::idx_t position) const override {
+    return ranges.contains(map.id_map[static_cast<size_t>(position)]);
+  }
+  const faiss::IndexIDMap& map;
+  const ChunkRanges& ranges;
+};
+
 }  // namespace
+
+void ChunkRanges::add(int64_t first, int64_t count) {
+  WN_CHECK(end_.empty() || first >= end_.back());
+  if (!end_.empty() && first == end_.back()) {
+    end_.back() += count;
+    return;
+  }
+  first_.push_back(first);
+  end_.push_back(first + count);
+}
+
+bool ChunkRanges::contains(int64_t id) const {
+  const auto after = std::upper_bound(first_.begin(), first_.end(), id);
+  return after != first_.begin() && id < end_[static_cast<size_t>(after - first_.begin()) - 1];
+}
 
 struct VectorIndex::Faiss {
   explicit Faiss(int64_t dim)
@@ -150,13 +175,23 @@ void VectorIndex::remove_range(int64_t first_id, int64_t count) {
 }
 
 std::vector<VectorIndex::Hit> VectorIndex::search(std::span<const float> query,
-                                                  int64_t limit) const {
+                                                  int64_t limit,
+                                                  const ChunkRanges* allowed) const {
   WN_CHECK(static_cast<int64_t>(query.size()) == dim_);
   const int64_t n = std::min(limit, size());
   if (n <= 0) return {};
   std::vector<float> scores(static_cast<size_t>(n));
   std::vector<faiss::Index::idx_t> ids(static_cast<size_t>(n));
-  faiss_->index->search(1, query.data(), n, scores.data(), ids.data());
+  const faiss::IndexIDMap& map = *faiss_->index;
+  if (allowed == nullptr) {
+    map.search(1, query.data(), n, scores.data(), ids.data());
+  } else {
+    Allowed selector(map, *allowed);
+    faiss::SearchParameters parameters;
+    parameters.sel = &selector;
+    map.index->search(1, query.data(), n, scores.data(), ids.data(), &parameters);
+    for (auto& id : ids) id = id < 0 ? id : map.id_map[static_cast<size_t>(id)];
+  }
   std::vector<Hit> hits;
   hits.reserve(static_cast<size_t>(n));
   for (size_t i = 0; i < ids.size(); ++i) {

@@ -9,6 +9,16 @@
 
 namespace widenet::store {
 
+// Sets of ids, as ranges.  Added in ascending order.
+class ChunkRanges {
+ public:
+  void add(int64_t first, int64_t count);
+  bool contains(int64_t id) const;
+
+ private:
+  std::vector<int64_t> first_, end_;  // apart from each other
+};
+
 // Derived data.  Searches may run together; adding, removing and saving need it alone.
 class VectorIndex {
  public:
@@ -37,8 +47,10 @@ class VectorIndex {
   void add(std::span<const int64_t> ids, std::span<const float> vectors);  // [ids.size(), dim]
   void remove_range(int64_t first_id, int64_t count);
 
-  // The `limit` best, best first; equal scores by id.
-  std::vector<Hit> search(std::span<const float> query, int64_t limit) const;
+  // The `limit` best (of those allowed, if said), best first; equal scores by id.
+  std::vector<Hit> search(std::span<const float> query,
+                          int64_t limit,
+                          const ChunkRanges* allowed = nullptr) const;
 
  private:
   struct Faiss;

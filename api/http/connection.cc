@@ -89,6 +89,10 @@ Awaitable<bool> Connection::serve_request() {
     if (auto refusal = state_.guard.refusal(request, true)) throw HttpError(*refusal);
     route = &state_.router.match(request);
     if (auto refusal = state_.guard.refusal(request, route->is_public)) throw HttpError(*refusal);
+    if (auto principal = state_.guard.principal_of(request)) {
+      request.principal = *std::move(principal);
+    }
+    need_right(*route, request.principal);
     co_await reader_.read_body(*route, request);
   } catch (const HttpError& error) {
     response = error_response(error.detail());

@@ -67,7 +67,9 @@ bool is_loopback_name(std::string_view name) {
 }
 
 Guard::Guard(GuardOptions options) : options_(std::move(options)) {
-  if (!options_.api_key.empty()) key_digest_ = sha256_hex(options_.api_key);
+  if (!options_.api_key.empty()) {
+    options_.keys.push_back({.sha256 = sha256_hex(options_.api_key), .principal = {}});
+  }
   options_.api_key.clear();
 }
 
@@ -80,11 +82,16 @@ bool Guard::is_host_allowed(std::string_view host) const {
          options_.allowed_hosts.end();
 }
 
-bool Guard::is_key_right(const Request& request) const {
-  if (!has_key()) return true;
+std::optional<Principal> Guard::principal_of(const Request& request) const {
+  if (!has_key()) return Principal{};
   const auto header = request.headers.find("Authorization");
-  if (!header || lower(header->substr(0, 7)) != "bearer ") return false;
-  return are_equal(sha256_hex(header->substr(7)), key_digest_);
+  if (!header || lower(header->substr(0, 7)) != "bearer ") return {};
+  const std::string digest = sha256_hex(header->substr(7));
+  std::optional<Principal> found;
+  for (const ApiKey& key : options_.keys) {  // all of them: it takes as long for each
+    if (are_equal(digest, key.sha256)) found = key.principal;
+  }
+  return found;
 }
 
 std::optional<HttpError::Detail> Guard::refusal(const Request& request, bool is_public) const {
@@ -102,7 +109,7 @@ std::optional<HttpError::Detail> Guard::refusal(const Request& request, bool is_
   if (is_cross_origin(request, host)) {
     return forbidden("requests from other web pages are refused", "origin_not_allowed");
   }
-  if (!is_public && !is_key_right(request)) {
+  if (!is_public && !principal_of(request)) {
     return HttpError::Detail{.status = 401,
                              .message = "a valid API key is needed: Authorization: Bearer KEY",
                              .code = "invalid_api_key"};

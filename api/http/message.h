@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "api/http/principal.h"
+
 namespace widenet::api {
 
 // Name-value pairs in the order they came.  Names of headers compare without case.
@@ -50,6 +52,7 @@ struct Request {
   std::vector<FormPart> form = {};          // of routes that take a form
   std::vector<std::string> arguments = {};  // what the route's {placeholders} matched, in order
   std::string id = {};                      // the x-request-id that the reply carries
+  Principal principal = {};                 // of routes that are not public
 
   // True once nobody waits for the reply any more: the client has gone, or the server stops.
   // Cheap; may be called from any thread while the handler runs.

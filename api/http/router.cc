@@ -34,6 +34,13 @@ std::optional<std::vector<std::string>> match_pattern(std::string_view pattern,
 
 }  // namespace
 
+void need_right(const Route& route, const Principal& principal) {
+  if (!route.writes || principal.may_write) return;
+  throw HttpError({.status = 403,
+                   .message = "this API key may read, not change anything",
+                   .code = "read_only_key"});
+}
+
 const Route& Router::match(Request& request) const {
   const std::string_view method =
       request.method == "HEAD" ? "GET" : std::string_view(request.method);

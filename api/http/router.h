@@ -26,8 +26,12 @@ struct Route {
   std::string pattern = {};  // "/v1/files/{id}": a placeholder matches one non-empty segment
   BodyKind body = BodyKind::none;
   bool is_public = false;  // answered without an API key: the page itself, /healthz
+  bool writes = false;     // changes what is stored: for keys that may write
   Handler handler = {};
 };
+
+// Throws HttpError 403 if the route is not for this principal.
+void need_right(const Route& route, const Principal& principal);
 
 // Built once, then read only.
 class Router {

@@ -15,24 +15,26 @@ struct Question {
   bool is_streamed = false;
 };
 
-std::vector<std::string> scope_of(const Service& service, const JsonBody& body) {
+std::vector<std::string> scope_of(const Service& service,
+                                  const Request& request,
+                                  const JsonBody& body) {
   auto ids = body.texts("vector_store_ids", 100);
   if (const auto name = body.text("collection")) {
-    const auto collection = service.parts.store.collection(*name);
-    if (!collection) not_found("collection \"" + *name + "\"", "collection");
-    ids.push_back(make_id("vs_", collection->id));
+    ids.push_back(make_id("vs_", find_collection_named(service, request, *name).id));
   }
   if (ids.empty()) bad_field("vector_store_ids", "or \"collection\" is needed");
   return ids;
 }
 
-std::vector<store::DocumentId> documents_of(const Service& service, const JsonBody& body) {
+std::vector<store::DocumentId> documents_of(const Service& service,
+                                            const Request& request,
+                                            const JsonBody& body) {
   std::vector<store::DocumentId> documents;
   const Json* ids = body.array("documents");
   if (ids == nullptr) return documents;
   for (const Json& id : *ids) {
     const std::string text = id.is_string() ? id.get<std::string>() : id.dump();
-    documents.push_back(find_document(service, text).id);
+    documents.push_back(find_document(service, request, text).id);
   }
   return documents;
 }
@@ -51,8 +53,10 @@ Question read_question(const Request& request, Service& service) {
   Question question;
   auto& ask = question.request;
   ask.question = body.required_text("question", 32'768);
-  ask.collections = collections_of(service, scope_of(service, body));
-  ask.documents = documents_of(service, body);
+  ask.reader = request.principal.reader;
+  ask.tenant = request.principal.tenant;
+  ask.collections = collections_of(service, request, scope_of(service, request, body));
+  ask.documents = documents_of(service, request, body);
   for (const auto id : ask.documents) {  // a subset of the scope, never a way around it
     const auto document = service.parts.store.document(id);
     const bool is_inside = document && std::count(ask.collections.begin(), ask.collections.end(),
@@ -67,7 +71,7 @@ Question read_question(const Request& request, Service& service) {
   ask.is_stored = body.flag("store", true);
   question.is_streamed = body.flag("stream", false);
   if (const auto id = body.text("conversation")) {
-    ask.conversation = read_conversation(service, *id, ask.question, ask.collections);
+    ask.conversation = read_conversation(service, request, *id, ask.question, ask.collections);
     question.conversation = make_id("conv_", *ask.conversation);
   }
   return question;

@@ -15,16 +15,15 @@ Response warm(const Request& request, Service& service) {
   auto& store = service.parts.store;
   const auto body = JsonBody::parse(request);
   body.allow_only({"vector_store_id", "collection"});
-  std::optional<store::Collection> collection;
-  if (const auto name = body.text("collection")) {
-    collection = store.collection(*name);
-    if (!collection) not_found("collection \"" + *name + "\"", "collection");
-  } else {
-    collection = find_collection(service, body.required_text("vector_store_id"));
-  }
+  const auto name = body.text("collection");
+  const auto collection =
+      name ? find_collection_named(service, request, *name)
+           : find_collection(service, request, body.required_text("vector_store_id"));
   need_model(service);
-  const auto job = store.create_job(
-      {.kind = "warm", .collection = collection->id, .total = collection->n_tokens});
+  const auto job = store.create_job({.kind = "warm",
+                                     .collection = collection.id,
+                                     .total = collection.n_tokens,
+                                     .details_json = dump(warm_details(request.principal))});
   service.warm_worker->enqueue(job);
   return json_response(to_json(*store.job(job)), 202);
 }

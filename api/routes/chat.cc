@@ -103,12 +103,26 @@ class OutcomeWriter {
   Outcome outcome_;
 };
 
+answer::AskRequest ask_request(const Chat& chat) {
+  answer::AskRequest ask;
+  ask.collections = chat.collections;
+  ask.question = chat.question;
+  ask.reader = chat.reader;
+  ask.tenant = chat.tenant;
+  ask.thinking = chat.thinking;
+  ask.sampling = chat.sampling;
+  ask.max_tokens = chat.max_tokens;
+  ask.conversation = chat.conversation;
+  return ask;
+}
+
 Outcome continue_alone(Service& service, const Reply& reply, const Sinks& sinks) {
   OutcomeWriter writer(service, reply, sinks);
-  const engine::GenerationRequest request = {.prompt = reply.prompt,
-                                             .sampling = reply.chat.sampling,
-                                             .max_tokens = reply.chat.max_tokens,
-                                             .stop = {}};
+  engine::GenerationRequest request;
+  request.prompt = reply.prompt;
+  request.sampling = reply.chat.sampling;
+  request.max_tokens = reply.chat.max_tokens;
+  request.scope = ask_request(reply.chat).cache_scope();
   engine::GenerationCallbacks callbacks;
   callbacks.on_token = [&](engine::TokenId token) { writer.feed(token); };
   callbacks.is_cancelled = [&] { return writer.is_stopped() || sinks.is_cancelled(); };
@@ -126,18 +140,11 @@ Json annotation_json(const Service& service, const answer::Citation& citation, i
 }
 
 Outcome answer_from_documents(Service& service, const Chat& chat, const Sinks& sinks) {
-  answer::AskRequest ask;
-  ask.collections = chat.collections;
-  ask.question = chat.question;
-  ask.thinking = chat.thinking;
-  ask.sampling = chat.sampling;
-  ask.max_tokens = chat.max_tokens;
-  ask.conversation = chat.conversation;
   answer::AskEvents events;
   events.on_reasoning = sinks.on_reasoning;
   events.on_text = sinks.on_text;
   events.is_cancelled = sinks.is_cancelled;
-  const auto result = service.parts.asker->ask(ask, events);
+  const auto result = service.parts.asker->ask(ask_request(chat), events);
 
   Outcome outcome;
   outcome.text = result.answer;

@@ -204,7 +204,9 @@ Chat read_chat(const Request& request, Service& service) {
   body.integer("n", 1, 1);
   Chat chat;
   chat.messages = messages_of(body);
-  chat.collections = collections_of(service, vector_stores_of(body));
+  chat.reader = request.principal.reader;
+  chat.tenant = request.principal.tenant;
+  chat.collections = collections_of(service, request, vector_stores_of(body));
   read_instructions(request, body, chat);
   if (!chat.collections.empty() && chat.messages.back().role != Role::user) {
     bad_field("messages", "about documents must end with the user's question");
@@ -221,7 +223,7 @@ Chat read_chat(const Request& request, Service& service) {
   }
   if (const auto id = body.text("conversation")) {
     if (chat.collections.empty()) bad_field("conversation", "needs vector stores to be about");
-    chat.conversation = read_conversation(service, *id, chat.question, chat.collections);
+    chat.conversation = read_conversation(service, request, *id, chat.question, chat.collections);
   }
   return chat;
 }

@@ -15,7 +15,9 @@ namespace widenet::api {
 struct Chat {
   std::vector<engine::Message> messages;         // as text; the last is the user's or a tool's
   std::vector<store::CollectionId> collections;  // empty: the model alone
-  std::string question;                          // the last user message's text
+  store::Reader reader;
+  std::string tenant;
+  std::string question;  // the last user message's text
   std::optional<store::ConversationId> conversation;
   engine::Thinking thinking = engine::Thinking::none;
   engine::SamplingOptions sampling;

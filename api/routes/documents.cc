@@ -82,7 +82,7 @@ std::string text_of(const Service& service, const store::Document& document) {
 
 // GET /documents/{id}?start=&end=: the whole text, the range in <mark id="cited">.
 Response show(const Request& request, Service& service) {
-  const auto document = find_document(service, request.arguments[0]);
+  const auto document = find_document(service, request, request.arguments[0]);
   const std::string text = text_of(service, document);
   const int64_t n_chars = count_chars(text);
   const Range range = range_of(request, n_chars, 0);
@@ -121,7 +121,7 @@ Json pages_json(const Service& service, store::DocumentId id, const Range& range
 
 // GET /v1/documents/{id}/text?start=&end=: at most 200,000 characters of it.
 Response text(const Request& request, Service& service) {
-  const auto document = find_document(service, request.arguments[0]);
+  const auto document = find_document(service, request, request.arguments[0]);
   const std::string all = text_of(service, document);
   const int64_t n_chars = count_chars(all);
   Range range = range_of(request, n_chars, n_chars);
@@ -143,7 +143,8 @@ void add_document_routes(Router& router, Service& service) {
               .handler = [&](const Request& request) { return show(request, service); }});
   router.add(
       {.method = "GET", .pattern = "/v1/documents/{id}", .handler = [&](const Request& request) {
-         return json_response(to_document_json(find_document(service, request.arguments[0])));
+         return json_response(
+             to_document_json(find_document(service, request, request.arguments[0])));
        }});
   router.add({.method = "GET",
               .pattern = "/v1/documents/{id}/text",

@@ -1,4 +1,6 @@
 // /v1/files: what was uploaded, in no vector store yet or in several.
+#include <algorithm>
+
 #include "api/routes/objects.h"
 #include "api/routes/routes.h"
 
@@ -51,6 +53,7 @@ Response upload(const Request& request, Service& service) {
   file.name = clean_file_name(part.file_name);
   file.purpose = purpose_of(request);
   file.bytes = part.file_bytes;
+  file.owner = request.principal.owner();
   file.sha256 = service.parts.store.import_original(part.file);
   const auto stored = service.parts.store.file(service.parts.store.add_file(file));
   return json_response(to_json(*stored));
@@ -65,10 +68,26 @@ Response list(const Request& request, Service& service) {
     if (files.empty()) break;
     paging.after_id = files.back().id;
     for (const auto& file : files) {
+      if (!is_visible(request, file)) continue;
       if (!purpose || file.purpose == *purpose) objects.push_back(to_json(file));
     }
   }
   return json_response(list_page(request, std::move(objects), 10'000));
+}
+
+// The bytes of a file that holds several documents tell of all of them.
+void need_whole_original(const Service& service,
+                         const Request& request,
+                         const store::Document& document) {
+  const auto& store = service.parts.store;
+  const auto top = document.parent ? store.document(*document.parent) : document;
+  const auto may = [&](const store::Document& each) {
+    return may_read(request.principal.reader, each.readers);
+  };
+  if (top && may(*top) && std::ranges::all_of(store.children(top->id), may)) return;
+  throw HttpError({.status = 403,
+                   .message = "the original also holds documents that this key may not read",
+                   .code = "not_all_readable"});
 }
 
 // GET /v1/files/{id}/content: the bytes as uploaded, for downloading only.  `doc-17` names the
@@ -77,11 +96,12 @@ Response content(const Request& request, Service& service) {
   const std::string& id = request.arguments[0];
   std::string name, sha256;
   if (id.starts_with("doc-")) {
-    const auto document = find_document(service, id);
+    const auto document = find_document(service, request, id);
+    need_whole_original(service, request, document);
     name = clean_file_name(document.key);
     sha256 = document.sha256;
   } else {
-    const auto file = find_file(service, id);
+    const auto file = find_file(service, request, id);
     name = file.name;
     sha256 = file.sha256;
   }
@@ -97,10 +117,10 @@ Response content(const Request& request, Service& service) {
 // DELETE /v1/files/{id}: the upload, and what was made of it in every vector store.
 Response remove(const Request& request, Service& service) {
   auto& store = service.parts.store;
-  const auto file = find_file(service, request.arguments[0]);
+  const auto file = find_file(service, request, request.arguments[0]);
   Json receipts = Json::array();
   for (const auto& collection : store.collections()) {
-    for (const auto& document : all_documents(store, collection.id)) {
+    for (const auto& document : all_documents(store, request, collection.id)) {
       if (document.file != file.id || document.parent) continue;
       if (const auto receipt = store.delete_document(document.id)) {
         receipts.push_back(to_json(finish_deletion(service.parts, *receipt)));
@@ -120,18 +140,20 @@ void add_file_routes(Router& router, Service& service) {
   router.add({.method = "POST",
               .pattern = "/v1/files",
               .body = BodyKind::form,
+              .writes = true,
               .handler = [&](const Request& request) { return upload(request, service); }});
   router.add({.method = "GET", .pattern = "/v1/files", .handler = [&](const Request& request) {
                 return list(request, service);
               }});
   router.add({.method = "GET", .pattern = "/v1/files/{id}", .handler = [&](const Request& request) {
-                return json_response(to_json(find_file(service, request.arguments[0])));
+                return json_response(to_json(find_file(service, request, request.arguments[0])));
               }});
   router.add({.method = "GET",
               .pattern = "/v1/files/{id}/content",
               .handler = [&](const Request& request) { return content(request, service); }});
   router.add({.method = "DELETE",
               .pattern = "/v1/files/{id}",
+              .writes = true,
               .handler = [&](const Request& request) { return remove(request, service); }});
 }
 

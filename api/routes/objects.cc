@@ -65,7 +65,62 @@ int64_t index_of(const std::vector<Json>& objects, const T& id) {
   return at - objects.begin();
 }
 
+// The name within the tenant; nothing if it is none of the principal's.
+std::optional<std::string> seen_name(const Principal& principal, const std::string& stored) {
+  const std::string prefix = principal.tenant.empty() ? "" : principal.tenant + "/";
+  if (!stored.starts_with(prefix)) return {};
+  std::string name = stored.substr(prefix.size());
+  if (!is_name_allowed(principal, name)) return {};
+  return name;
+}
+
+// Counts of what this reader may read.
+void count_again(const store::Store& store, const Request& request, store::Collection& collection) {
+  collection.n_ready = collection.n_pending = collection.n_failed = collection.n_chunks = 0;
+  collection.n_tokens = collection.n_chars = collection.original_bytes = 0;
+  for (const auto& document : all_documents(store, request, collection.id)) {
+    const bool is_ready = document.state == store::DocumentState::ready;
+    const bool has_failed = document.state == store::DocumentState::failed;
+    ++(is_ready ? collection.n_ready : has_failed ? collection.n_failed : collection.n_pending);
+    if (!document.parent) collection.original_bytes += document.bytes;
+    if (!is_ready) continue;
+    collection.n_chunks += document.n_chunks;
+    collection.n_tokens += document.n_tokens;
+    collection.n_chars += document.n_chars;
+  }
+}
+
+std::optional<store::Collection> as_seen(const Service& service,
+                                         const Request& request,
+                                         store::Collection collection) {
+  const auto name = seen_name(request.principal, collection.name);
+  if (!name) return {};
+  collection.name = *name;
+  if (!request.principal.reader.reads_all) count_again(service.parts.store, request, collection);
+  return collection;
+}
+
+bool is_visible(const Service& service, const Request& request, const store::Document& document) {
+  const auto collection = service.parts.store.collection(document.collection);
+  return collection && seen_name(request.principal, collection->name) &&
+         may_read(request.principal.reader, document.readers);
+}
+
 }  // namespace
+
+bool is_name_allowed(const Principal& principal, const std::string& name) {
+  const auto& patterns = principal.collections;
+  return patterns.empty() || std::ranges::any_of(patterns, [&](const std::string& pattern) {
+           return pattern.ends_with('*')
+                      ? name.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1))
+                      : name == pattern;
+         });
+}
+
+std::string stored_name(const Request& request, const std::string& name) {
+  const std::string& tenant = request.principal.tenant;
+  return tenant.empty() ? name : tenant + "/" + name;
+}
 
 std::string make_id(std::string_view prefix, int64_t id) {
   return std::string(prefix) + std::to_string(id);
@@ -80,48 +135,99 @@ std::optional<int64_t> parse_id(std::string_view prefix, std::string_view text) 
   return is_whole && id > 0 ? std::optional(id) : std::nullopt;
 }
 
-store::Collection find_collection(const Service& service, std::string_view id) {
+store::Collection find_collection(const Service& service,
+                                  const Request& request,
+                                  std::string_view id) {
   const auto number = parse_id("vs_", id);
   auto found = number ? service.parts.store.collection(*number) : std::nullopt;
+  if (found) found = as_seen(service, request, *std::move(found));
   if (!found) not_found("vector store \"" + std::string(id) + "\"", "vector_store_id");
   return *found;
 }
 
-store::File find_file(const Service& service, std::string_view id) {
-  const auto number = parse_id("file-", id);
-  auto found = number ? service.parts.store.file(*number) : std::nullopt;
-  if (!found) not_found("file \"" + std::string(id) + "\"", "file_id");
+store::Collection find_collection_named(const Service& service,
+                                        const Request& request,
+                                        const std::string& name) {
+  auto found = service.parts.store.collection(stored_name(request, name));
+  if (found) found = as_seen(service, request, *std::move(found));
+  if (!found) not_found("collection \"" + name + "\"", "collection");
   return *found;
 }
 
-store::Document find_document(const Service& service, std::string_view id) {
+std::vector<store::Collection> visible_collections(const Service& service, const Request& request) {
+  std::vector<store::Collection> visible;
+  for (auto& collection : service.parts.store.collections()) {
+    if (auto seen = as_seen(service, request, std::move(collection))) {
+      visible.push_back(*std::move(seen));
+    }
+  }
+  return visible;
+}
+
+bool is_visible(const Request& request, const store::File& file) {
+  const Principal& principal = request.principal;
+  if (principal.is_operator() || file.owner == principal.owner()) return true;
+  return principal.reader.reads_all && principal.collections.empty() &&
+         file.owner.starts_with(principal.tenant + "/");
+}
+
+bool is_visible(const Service& service, const Request& request, const store::Job& job) {
+  if (request.principal.is_operator()) return true;
+  const auto collection =
+      job.collection ? service.parts.store.collection(*job.collection) : std::nullopt;
+  return collection && seen_name(request.principal, collection->name);
+}
+
+store::File find_file(const Service& service, const Request& request, std::string_view id) {
+  const auto number = parse_id("file-", id);
+  auto found = number ? service.parts.store.file(*number) : std::nullopt;
+  if (!found || !is_visible(request, *found)) {
+    not_found("file \"" + std::string(id) + "\"", "file_id");
+  }
+  return *found;
+}
+
+store::Document find_document(const Service& service, const Request& request, std::string_view id) {
   std::optional<int64_t> number;
   for (const std::string_view prefix : {"doc-", "D", ""}) {
     if (!number) number = parse_id(prefix, id);
   }
   auto found = number ? service.parts.store.document(*number) : std::nullopt;
-  if (!found) not_found("document \"" + std::string(id) + "\"", "document");
+  if (!found || !is_visible(service, request, *found)) {
+    not_found("document \"" + std::string(id) + "\"", "document");
+  }
   return *found;
 }
 
 store::Document find_member(const Service& service,
+                            const Request& request,
                             const store::Collection& collection,
                             std::string_view id) {
   if (const auto number = parse_id("doc-", id)) {
     auto document = service.parts.store.document(*number);
-    if (document && document->collection == collection.id) return *document;
+    const bool is_here = document && document->collection == collection.id;
+    if (is_here && is_visible(service, request, *document)) return *document;
   } else if (const auto file = parse_id("file-", id)) {
-    for (auto& document : all_documents(service.parts.store, collection.id)) {
+    for (auto& document : all_documents(service.parts.store, request, collection.id)) {
       if (document.file == file && !document.parent) return document;
     }
   }
   not_found("file \"" + std::string(id) + "\" in " + make_id("vs_", collection.id), "file_id");
 }
 
-std::vector<store::Document> all_documents(const store::Store& store, store::CollectionId id) {
+void need_operator(const Request& request) {
+  if (request.principal.is_operator()) return;
+  throw HttpError({.status = 403,
+                   .message = "this is for the operator's API key alone",
+                   .code = "not_the_operator"});
+}
+
+std::vector<store::Document> all_documents(const store::Store& store,
+                                           const Request& request,
+                                           store::CollectionId id) {
   std::vector<store::Document> all;
   for (store::Paging paging;;) {
-    auto documents = store.documents(id, paging);
+    auto documents = store.documents(id, paging, request.principal.reader);
     if (documents.empty()) return all;
     paging.after_id = documents.back().id;
     std::move(documents.begin(), documents.end(), std::back_inserter(all));

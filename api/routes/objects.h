@@ -15,18 +15,38 @@ namespace widenet::api {
 std::string make_id(std::string_view prefix, int64_t id);
 std::optional<int64_t> parse_id(std::string_view prefix, std::string_view text);
 
-// What an id means, or a 404 that says what there is not.
-store::Collection find_collection(const Service& service, std::string_view id);
-store::File find_file(const Service& service, std::string_view id);
+// What an id or name means to who asks, or a 404 that says what there is not: what the principal
+// may not see is not there.  A collection's name is that within its tenant, and its counts are
+// those of what the principal may read.
+store::Collection find_collection(const Service& service,
+                                  const Request& request,
+                                  std::string_view id);
+store::Collection find_collection_named(const Service& service,
+                                        const Request& request,
+                                        const std::string& name);
+std::vector<store::Collection> visible_collections(const Service& service, const Request& request);
+bool is_visible(const Request& request, const store::File& file);
+bool is_visible(const Service& service, const Request& request, const store::Job& job);
+store::File find_file(const Service& service, const Request& request, std::string_view id);
 // "17", "D17" or "doc-17".
-store::Document find_document(const Service& service, std::string_view id);
+store::Document find_document(const Service& service, const Request& request, std::string_view id);
 // A document in a collection, by its own id or by the file that was uploaded for it.
 store::Document find_member(const Service& service,
+                            const Request& request,
                             const store::Collection& collection,
                             std::string_view id);
 
-// Every current document of a collection, in order of id.
-std::vector<store::Document> all_documents(const store::Store& store, store::CollectionId id);
+// Whether the principal's key is for a collection of this name.
+bool is_name_allowed(const Principal& principal, const std::string& name);
+// As the store has it.
+std::string stored_name(const Request& request, const std::string& name);
+// Throws HttpError 403 unless it is the operator's.
+void need_operator(const Request& request);
+
+// Every current document of a collection that the principal may read, in order of id.
+std::vector<store::Document> all_documents(const store::Store& store,
+                                           const Request& request,
+                                           store::CollectionId id);
 
 // The id of a document's file for clients: "file-7" of an upload, "doc-17" if there was none.
 std::string file_id_of(const store::Document& document);

@@ -34,10 +34,11 @@ engine::SamplingOptions read_sampling(const JsonBody& body) {
 }
 
 std::vector<store::CollectionId> collections_of(const Service& service,
+                                                const Request& request,
                                                 const std::vector<std::string>& ids) {
   std::vector<store::CollectionId> collections;
   for (const auto& id : ids) {
-    const auto collection = find_collection(service, id).id;
+    const auto collection = find_collection(service, request, id).id;
     if (std::find(collections.begin(), collections.end(), collection) == collections.end()) {
       collections.push_back(collection);
     }
@@ -46,16 +47,19 @@ std::vector<store::CollectionId> collections_of(const Service& service,
 }
 
 store::ConversationId read_conversation(Service& service,
+                                        const Request& request,
                                         const std::string& id,
                                         const std::string& question,
                                         const std::vector<store::CollectionId>& collections) {
   auto& store = service.parts.store;
   if (id == "new") {
-    return store.create_conversation(
-        {.title = std::string(slice_chars(question, 0, kTitleChars)), .collections = collections});
+    return store.create_conversation({.title = std::string(slice_chars(question, 0, kTitleChars)),
+                                      .collections = collections,
+                                      .owner = request.principal.owner()});
   }
   const auto number = parse_id("conv_", id);
-  if (!number || !store.conversation(*number)) {
+  const auto conversation = number ? store.conversation(*number) : std::nullopt;
+  if (!conversation || conversation->owner != request.principal.owner()) {
     not_found("conversation \"" + id + "\"", "conversation");
   }
   return *number;

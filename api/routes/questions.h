@@ -15,10 +15,12 @@ namespace widenet::api {
 engine::Thinking read_effort(const Service& service, const JsonBody& body);
 engine::SamplingOptions read_sampling(const JsonBody& body);
 std::vector<store::CollectionId> collections_of(const Service& service,
+                                                const Request& request,
                                                 const std::vector<std::string>& ids);
 
-// A conversation that goes on ("conv_3"), or a new one ("new").
+// A conversation of this principal that goes on ("conv_3"), or a new one ("new").
 store::ConversationId read_conversation(Service& service,
+                                        const Request& request,
                                         const std::string& id,
                                         const std::string& question,
                                         const std::vector<store::CollectionId>& collections);

@@ -27,14 +27,13 @@ std::vector<std::string> queries_of(const JsonBody& body) {
 
 // Several queries are several lists: a passage keeps its best place.
 std::vector<retrieval::Candidate> candidates_of(Service& service,
-                                                const store::Collection& collection,
+                                                const store::Scope& scope,
                                                 const std::vector<std::string>& queries) {
   const auto embedder =
       service.parts.text ? service.parts.text->query_embedder() : retrieval::QueryEmbedder{};
   std::map<store::ChunkId, retrieval::Candidate> best;
   for (const auto& query : queries) {
-    for (auto& candidate :
-         retrieval::search(service.parts.store, {collection.id}, query, embedder)) {
+    for (auto& candidate : retrieval::search(service.parts.store, scope, query, embedder)) {
       auto& kept = best[candidate.chunk.id];
       if (candidate.score > kept.score) kept = std::move(candidate);
     }
@@ -70,7 +69,7 @@ Json passage_json(const Service& service, const retrieval::Candidate& candidate,
 //
 //   200  passages, best first; a score of 1 heads every list
 Response search(const Request& request, Service& service) {
-  const auto collection = find_collection(service, request.arguments[0]);
+  const auto collection = find_collection(service, request, request.arguments[0]);
   const auto body = JsonBody::parse(request);
   if (body.find("filters")) bad_field("filters", "are not supported: no attributes are kept");
   const int64_t limit = body.integer("max_num_results", 1, 50).value_or(10);
@@ -79,7 +78,8 @@ Response search(const Request& request, Service& service) {
       ranking ? JsonBody(*ranking).number("score_threshold", 0, 1).value_or(0) : 0;
   const auto queries = queries_of(body);
 
-  const auto candidates = candidates_of(service, collection, queries);
+  const auto candidates = candidates_of(
+      service, {.collections = {collection.id}, .reader = request.principal.reader}, queries);
   const bool is_hybrid = service.parts.text && service.parts.text->embedder();
   const double best = best_score({}, is_hybrid);
   Json data = Json::array();

@@ -32,7 +32,9 @@ Response get_model(const Request& request, Service& service) {
 Response get_job(const Request& request, Service& service) {
   const auto id = parse_id("job_", request.arguments[0]);
   const auto job = id ? service.parts.store.job(*id) : std::nullopt;
-  if (!job) not_found("job \"" + request.arguments[0] + "\"");
+  if (!job || !is_visible(service, request, *job)) {
+    not_found("job \"" + request.arguments[0] + "\"");
+  }
   return json_response(to_json(*job));
 }
 
@@ -42,7 +44,9 @@ Response list_jobs(const Request& request, Service& service) {
     const auto jobs = service.parts.store.jobs(paging);
     if (jobs.empty()) break;
     paging.after_id = jobs.back().id;
-    for (const auto& job : jobs) objects.push_back(to_json(job));
+    for (const auto& job : jobs) {
+      if (is_visible(service, request, job)) objects.push_back(to_json(job));
+    }
   }
   return json_response(list_page(request, std::move(objects)));
 }
@@ -100,7 +104,8 @@ void add_cache(const engine::PrefixCacheStatistics& cache, Metrics& metrics) {
 }
 
 // GET /metrics
-Response metrics(const Request&, Service& service) {
+Response metrics(const Request& request, Service& service) {
+  need_operator(request);
   Metrics all;
   const auto& parts = service.parts;
   all.gauge("pending_questions", parts.scheduler ? parts.scheduler->n_pending() : 0,

@@ -219,11 +219,11 @@ TEST_F(AskTest, WhatWasReadAheadNeedNotBeReadAgain) {
     EXPECT_GE(seconds_left, 0);
     done = d;
   };
-  const Warmed warmed = asker_->warm({collection_}, events);
+  const Warmed warmed = asker_->warm({.collections = {collection_}}, events);
   EXPECT_EQ(warmed.known_tokens, 0);
   EXPECT_EQ(warmed.prompt_tokens % 128, 0);
   EXPECT_EQ(done, warmed.prompt_tokens);
-  EXPECT_EQ(asker_->warm({collection_}).known_tokens, warmed.prompt_tokens);
+  EXPECT_EQ(asker_->warm({.collections = {collection_}}).known_tokens, warmed.prompt_tokens);
   AskRequest asked = request("What happened?");
   asked.mode = Mode::whole;
   EXPECT_EQ(asker_->plan(asked).cached_tokens, warmed.prompt_tokens);
@@ -234,11 +234,11 @@ TEST_F(AskTest, WhatWasReadAheadNeedNotBeReadAgain) {
 }
 
 TEST_F(AskTest, WhatCannotBeReadAheadIsSaid) {
-  const Warmed nothing = asker_->warm({collection_});
+  const Warmed nothing = asker_->warm({.collections = {collection_}});
   EXPECT_EQ(nothing.prompt_tokens, 0);
-  EXPECT_THROW(asker_->warm({collection_ + 1}), AskError);
+  EXPECT_THROW(asker_->warm({.collections = {collection_ + 1}}), AskError);
   add("long.txt", {filler(static_cast<int>(engine_->n_tokens_max() / 30))});
-  EXPECT_THROW(asker_->warm({collection_}), AskError);
+  EXPECT_THROW(asker_->warm({.collections = {collection_}}), AskError);
 }
 
 TEST_F(AskTest, WhatFollowsADeletedDocumentIsForgotten) {

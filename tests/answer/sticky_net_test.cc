@@ -97,21 +97,25 @@ TEST(StickyNetTest, ANetThatNoLongerFitsIsNotRead) {
 
 TEST(NetMemoryTest, RemembersTheLastOnesOfEachScope) {
   NetMemory memory;
+  const auto of = [](std::vector<store::CollectionId> collections) {
+    return NetScope{.collections = std::move(collections), .cache = {}};
+  };
   const auto net = [](store::DocumentId id) {
     return ReadNet{.documents = {{.id = id, .runs = {{0, 1, 0}}}}, .n_tokens = 1};
   };
-  memory.remember({1}, net(1));
-  memory.remember({1}, net(2));
-  memory.remember({1, 2}, net(3));
-  memory.remember({1}, net(1));
-  ASSERT_EQ(memory.nets_of({1}).size(), 2U);
-  EXPECT_EQ(memory.nets_of({1})[0].documents[0].id, 1);
-  EXPECT_TRUE(memory.nets_of({2}).empty());
-  memory.forget({1}, net(1));
-  EXPECT_EQ(memory.nets_of({1}).size(), 1U);
-  for (store::DocumentId id = 10; id < 40; ++id) memory.remember({5}, net(id));
-  EXPECT_EQ(memory.nets_of({5}).size(), NetMemory::kNetsMax);
-  EXPECT_TRUE(memory.nets_of({1}).empty());
+  memory.remember(of({1}), net(1));
+  memory.remember(of({1}), net(2));
+  memory.remember(of({1, 2}), net(3));
+  memory.remember(of({1}), net(1));
+  ASSERT_EQ(memory.nets_of(of({1})).size(), 2U);
+  EXPECT_EQ(memory.nets_of(of({1}))[0].documents[0].id, 1);
+  EXPECT_TRUE(memory.nets_of(of({2})).empty());
+  memory.forget(of({1}), net(1));
+  EXPECT_EQ(memory.nets_of(of({1})).size(), 1U);
+  EXPECT_TRUE(memory.nets_of({.collections = {1}, .cache = "others"}).empty());
+  for (store::DocumentId id = 10; id < 40; ++id) memory.remember(of({5}), net(id));
+  EXPECT_EQ(memory.nets_of(of({5})).size(), NetMemory::kNetsMax);
+  EXPECT_TRUE(memory.nets_of(of({1})).empty());
 }
 
 }  // namespace

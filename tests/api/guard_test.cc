@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
+
 namespace widenet::api {
 namespace {
 
@@ -76,6 +78,25 @@ TEST(GuardTest, AKeyIsAskedForUnlessTheRouteIsPublic) {
   }
   EXPECT_EQ(status_for(guard, {{"Host", "any.example"}}), 401);
   EXPECT_EQ(status_for(guard, {{"Host", "any.example"}}, true), 200);
+}
+
+TEST(GuardTest, EveryKeyHasItsPrincipal) {
+  const Guard guard({.api_key = "operator",
+                     .keys = {{.sha256 = sha256_hex("k1"), .principal = {.name = "one"}},
+                              {.sha256 = sha256_hex("k2"), .principal = {.name = "two"}}}});
+  const auto name = [&](const std::string& header) -> std::string {
+    Request request;
+    request.headers.add("Authorization", header);
+    const auto principal = guard.principal_of(request);
+    return principal ? "\"" + principal->name + "\"" : "nobody";
+  };
+  EXPECT_EQ(name("Bearer operator"), "\"\"");
+  EXPECT_EQ(name("Bearer k1"), "\"one\"");
+  EXPECT_EQ(name("Bearer k2"), "\"two\"");
+  EXPECT_EQ(name("Bearer k3"), "nobody");
+  EXPECT_EQ(name("Bearer " + sha256_hex("k1")), "nobody");
+  EXPECT_EQ(name(""), "nobody");
+  EXPECT_TRUE(Guard({}).principal_of(Request{})->is_operator());
 }
 
 }  // namespace

@@ -68,6 +68,8 @@ class ServiceTest : public testing::Test {
   Response call(Request request) {
     try {
       const Route& route = router_.match(request);
+      request.principal = principal_;
+      need_right(route, principal_);
       return route.handler(request);
     } catch (const HttpError& error) {
       return error_response(error.detail());
@@ -136,6 +138,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<answer::Asker> asker_;
   std::unique_ptr<Service> service_;
   Router router_;
+  Principal principal_;  // whose requests they are
 };
 
 }  // namespace widenet::api

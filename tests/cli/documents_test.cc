@@ -62,6 +62,22 @@ TEST_F(DocumentsTest, IngestListSearchAndRemove) {
   EXPECT_EQ(widenet({"ls"}).out, "No documents yet: add some with widenet ingest.\n");
 }
 
+TEST_F(DocumentsTest, ReadersFindWhatNamesThem) {
+  EXPECT_EQ(ingest().exit_code, 0);
+  const auto found = [&](std::vector<std::string> who) {
+    std::vector<std::string> arguments = {"search", "harbour rent", "--json"};
+    arguments.insert(arguments.end(), who.begin(), who.end());
+    return widenet(arguments).out.find("4,200") != std::string::npos;
+  };
+  EXPECT_TRUE(found({"--as", "sales"}));
+  const auto close = widenet(
+      {"ingest", "papers", "--collection", "office", "--model", "model", "--readers", "board,hr"});
+  EXPECT_NE(close.out.find("2 unchanged"), std::string::npos) << close.out << close.err;
+  EXPECT_FALSE(found({"--as", "sales"}));
+  EXPECT_TRUE(found({"--as", "sales,hr"}));
+  EXPECT_TRUE(found({}));
+}
+
 TEST_F(DocumentsTest, AskAndPlanPrintTheShapesThatClientsRead) {
   ASSERT_EQ(ingest().exit_code, 0);
   const Outcome asked = widenet({"ask", "What is the rent?", "--collection", "office", "--model",

@@ -31,9 +31,31 @@ TEST(MainTest, WrongUsageIsTwoWithOneLineOnStderr) {
 TEST(MainTest, ConfigurationThatCannotBeUsedIsRefusedBeforeAnythingIsOpened) {
   const ScratchDirectory directory;
   for (const char* text :
-       {"prot = 8080", "port = 99999", "port = -1", "port = \"8080\"", "port = [", "host = 7",
-        "allowed_hosts = [3]", "allowed_hosts = \"papers\""}) {
-    directory.write("widenet.toml", text);
+       {"prot = 8080",
+        "port = 99999",
+        "port = -1",
+        "port = \"8080\"",
+        "port = [",
+        "host = 7",
+        "allowed_hosts = [3]",
+        "allowed_hosts = \"papers\"",
+        "key = 3",
+        "[key]",
+        "[[key]]\nname = \"a\"",
+        "[[key]]\nsha256 = \"DIGEST\"",
+        "[[key]]\nname = \"a\"\nsha256 = \"abc\"",
+        "[[key]]\nname = \"\"\nsha256 = \"DIGEST\"",
+        "[[key]]\nname = \"a\"\nsha256 = \"DIGEST\"\nmay = \"delete\"",
+        "[[key]]\nname = \"a\"\nsha256 = \"DIGEST\"\ntenant = \"a/b\"",
+        "[[key]]\nname = \"a\"\nsha256 = \"DIGEST\"\ngroups = \"sales\"",
+        "[[key]]\nname = \"a\"\nsha256 = \"DIGEST\"\ncollections = []",
+        "[[key]]\nname = \"a\"\nsha256 = \"DIGEST\"\nrights = \"all\"",
+        "[[key]]\nname = \"a\"\nsha256 = \"DIGEST\"\n[[key]]\nname = \"b\"\nsha256 = \"DIGEST\""}) {
+    std::string config = text;
+    for (size_t at; (at = config.find("DIGEST")) != std::string::npos;) {
+      config.replace(at, 6, std::string(64, 'a'));
+    }
+    directory.write("widenet.toml", config);
     const Outcome outcome =
         run_program("widenet", {"serve", "--config", "widenet.toml"}, directory.path());
     EXPECT_EQ(outcome.exit_code, 1) << text;

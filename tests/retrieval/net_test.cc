@@ -202,12 +202,14 @@ TEST_F(CastNetTest, ItReportsWhatTheScopeHolds) {
   const auto first = ingest(collection, "a.txt", {"Rent is due. ", "Repairs are shared."});
   ingest(collection, "b.txt", {"Parking is free."});
   store_->fail_document(add(collection, "c.txt", "x").id, "bad");
-  const auto candidates = retrieval::search(*store_, {collection}, "rent", {});
-  const Net net = cast_net(*store_, {collection}, candidates, {.shape = NetShape::focused});
+  const auto candidates = retrieval::search(*store_, {.collections = {collection}}, "rent", {});
+  const Net net =
+      cast_net(*store_, {.collections = {collection}}, candidates, {.shape = NetShape::focused});
   ASSERT_EQ(net.documents.size(), 1u);
   EXPECT_EQ(net.documents[0].document, first);
   EXPECT_TRUE(net.documents[0].whole);
-  EXPECT_EQ(cast_net(*store_, {collection}, candidates, {.shape = NetShape::all}).documents.size(),
+  EXPECT_EQ(cast_net(*store_, {.collections = {collection}}, candidates, {.shape = NetShape::all})
+                .documents.size(),
             2u);
 }
 

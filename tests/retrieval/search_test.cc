@@ -50,7 +50,7 @@ TEST_F(SearchTest, ListsAreFusedWhereAnEmbedderIsGiven) {
   const QueryEmbedder embedder{.fingerprint = "test", .embed = [](std::string_view) {
                                  return store::test_embedding("Repairs are shared.");
                                }};
-  const auto found = retrieval::search(*store_, {collection_}, "rent", embedder);
+  const auto found = retrieval::search(*store_, {.collections = {collection_}}, "rent", embedder);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].chunk.ordinal, 0);
   EXPECT_EQ(found[0].lexical_rank, 1);
@@ -60,7 +60,7 @@ TEST_F(SearchTest, ListsAreFusedWhereAnEmbedderIsGiven) {
 
 TEST_F(SearchTest, WithoutAnEmbedderItIsLexicalAlone) {
   ingest(collection_, "a.txt", {"Rent is due monthly. ", "Repairs are shared."});
-  const auto found = retrieval::search(*store_, {collection_}, "rent", {});
+  const auto found = retrieval::search(*store_, {.collections = {collection_}}, "rent", {});
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].chunk.ordinal, 0);
 }

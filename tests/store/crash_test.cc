@@ -61,7 +61,7 @@ void acknowledge(int pipe, Acknowledged what) {
     store->complete_document(added.id, {&part, 1});
     acknowledge(pipe, {'c', number});
     if (number % 5 == 4) {
-      store->search_vectors({.collections = {collection}, .limit = 3}, "test", test_embedding("x"));
+      store->search_vectors({.collections = {collection}}, "test", test_embedding("x"), 3);
       store->save_vectors();
       store->delete_document(store->find_document(collection, key_of(number - 2))->id);
       acknowledge(pipe, {'d', number - 2});
@@ -102,12 +102,11 @@ void expect_whole(Store& store, const Document& document, int64_t number) {
   ASSERT_EQ(store.chunks(document.id).size(), sentences.size());
   EXPECT_EQ(store.tokens(document.id, 0, 99).size(), text_of(number).size());
   EXPECT_TRUE(store.original_path(sha256_hex(text_of(number))).has_value());
-  const SearchScope scope{.collections = {document.collection}, .limit = 10};
-  const auto lexical = store.search_text(scope, std::to_string(number));
+  const Scope scope{.collections = {document.collection}};
+  const auto lexical = store.search_text(scope, std::to_string(number), 10);
   EXPECT_FALSE(lexical.empty());
   for (const SearchHit& hit :
-       store.search_vectors({.collections = {document.collection}, .limit = 1}, "test",
-                            test_embedding(sentences[0]))) {
+       store.search_vectors(scope, "test", test_embedding(sentences[0]), 1)) {
     EXPECT_EQ(hit.chunk.document, document.id);
   }
 }

@@ -93,12 +93,12 @@ class StoreFixture : public ::testing::Test {
   }
 
   std::vector<std::string> search(CollectionId collection, const std::string& query) {
-    return found_texts(store_->search_text({.collections = {collection}, .limit = 10}, query));
+    return found_texts(store_->search_text({.collections = {collection}}, query, 10));
   }
 
   std::vector<std::string> search_like(CollectionId collection, const std::string& text) {
-    return found_texts(store_->search_vectors({.collections = {collection}, .limit = 1}, "test",
-                                              test_embedding(text)));
+    return found_texts(
+        store_->search_vectors({.collections = {collection}}, "test", test_embedding(text), 1));
   }
 
   test::TemporaryDirectory directory_;

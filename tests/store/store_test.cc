@@ -230,7 +230,7 @@ TEST_F(StoreTest, InALargeTableWordsOfEveryRowDoNotCount) {
   std::vector<std::string> sentences;
   for (int i = 0; i < 6000; ++i) sentences.push_back("The row " + std::to_string(i) + ". ");
   const DocumentId id = ingest(collection_, "a.txt", sentences);
-  const SearchScope scope{.collections = {collection_}, .limit = 500};
+  const Scope scope{.collections = {collection_}};
   const auto hits = store_->search_text(scope, "the row 4711");
   ASSERT_EQ(hits.size(), 1u);
   EXPECT_EQ(hits[0].chunk.document, id);
@@ -254,9 +254,8 @@ TEST_F(StoreTest, ASearchStaysInItsCollections) {
   ingest(other, "b.txt", {"Public price."});
   EXPECT_EQ(search(other, "price secret"), Texts{"Public price."});
   EXPECT_EQ(search_like(other, "Secret price."), Texts{"Public price."});
-  EXPECT_EQ(store_->search_text({.collections = {collection_, other}, .limit = 10}, "price").size(),
-            2u);
-  EXPECT_TRUE(store_->search_text({.collections = {99}, .limit = 10}, "price").empty());
+  EXPECT_EQ(store_->search_text({.collections = {collection_, other}}, "price").size(), 2u);
+  EXPECT_TRUE(store_->search_text({.collections = {99}}, "price").empty());
 }
 
 TEST_F(StoreTest, ATitleIsSearchedWithTheText) {
@@ -267,8 +266,8 @@ TEST_F(StoreTest, ATitleIsSearchedWithTheText) {
 TEST_F(StoreTest, VectorsFindTheNearestChunk) {
   ingest(collection_, "a.txt", {"One. ", "Two. ", "Three."});
   EXPECT_EQ(search_like(collection_, "Two. "), Texts{"Two. "});
-  const auto other_embedder = store_->search_vectors({.collections = {collection_}, .limit = 5},
-                                                     "another", test_embedding("Two. "));
+  const auto other_embedder =
+      store_->search_vectors({.collections = {collection_}}, "another", test_embedding("Two. "), 5);
   EXPECT_TRUE(other_embedder.empty());
 }
 
@@ -307,8 +306,8 @@ TEST_F(StoreTest, AnotherProcessesWritesAreSeen) {
   search_like(collection_, "One.");
   const auto beside = Store::open(directory_.path());
   const DocumentId id = ingest(collection_, "b.txt", {"Two."});
-  const auto hits = beside->search_vectors({.collections = {collection_}, .limit = 1}, "test",
-                                           test_embedding("Two."));
+  const auto hits =
+      beside->search_vectors({.collections = {collection_}}, "test", test_embedding("Two."), 1);
   ASSERT_EQ(hits.size(), 1u);
   EXPECT_EQ(hits[0].chunk.document, id);
 }
@@ -321,7 +320,7 @@ TEST_F(StoreTest, ReadersAndOneWriterRunTogether) {
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&] {
       while (!done) {
-        const SearchScope scope{.collections = {collection_}, .limit = 50};
+        const Scope scope{.collections = {collection_}};
         const auto lexical = store_->search_text(scope, "clause");
         const auto dense = store_->search_vectors(scope, "test", test_embedding("Clause 0."));
         if (lexical.empty() || dense.empty()) ++failures;
@@ -335,7 +334,7 @@ TEST_F(StoreTest, ReadersAndOneWriterRunTogether) {
   done = true;
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(failures, 0);
-  EXPECT_EQ(store_->search_text({.collections = {collection_}, .limit = 50}, "clause").size(), 20u);
+  EXPECT_EQ(store_->search_text({.collections = {collection_}}, "clause").size(), 20u);
 }
 
 TEST_F(StoreTest, AStoreOfANewerVersionIsRefused) {
