@@ -658,7 +658,8 @@ def dynamics():
             total += price * n
             export.add("salesorderdetail.csv", {
                 "salesorderdetailid": guid(world), "_salesorderid_value": key, "lineitemnumber": k + 1, "productname": product,
-                "quantity": n, "priceperunit": money(price), "extendedamount": money(price * n)})
+                "quantity": n, "priceperunit": money(price), "extendedamount": money(price * n),
+                "IsDelete": str(i == 13)})
         export.add("salesorder.csv", {
             "salesorderid": key, "ordernumber": f"ORD-{1001 + i:05}",
             "_customerid_value": company["id"], "submitdate": submitted, "statecode": world.random.choice(["Fulfilled",
