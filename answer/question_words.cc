@@ -281,7 +281,7 @@ constexpr std::string_view kFillers[] = {
     "its",    "it",    "they",  "whose",  "who",     "during", "year",   "placed",    "place",
     "made",   "make",  "exist", "based",  "located", "sold",   "bought", "purchased", "live",
     "come",   "worth", "named", "called", "you",     "your",   "value",  "record",    "row",
-    "this",   "these", "those", "got",    "get"};
+    "this",   "these", "those", "got",    "get",     "take",   "took",   "taken"};
 
 bool says(const std::vector<QuestionWord>& words, size_t at, std::string_view phrase) {
   while (!phrase.empty()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -23,7 +24,7 @@ constexpr store::TableLimits kLimits = {
 std::string grouped(std::string digits) {
   const size_t point = std::min(digits.find('.'), digits.size());
   const size_t first = digits.starts_with('-') ? 1 : 0;
-  for (size_t i = point; i > first + 3; i -= 3) digits.insert(i - 3, ",");
+  for (size_t i = point; i > first + 3; i -= 3) digits.insert(i - 3, 1, ',');
   return digits;
 }
 
@@ -38,10 +39,24 @@ std::string plain(const TableCell& cell, int decimals) {
   return "";
 }
 
+// Exports of binary numbers have digits that nobody wrote: of 32.3800011 it shows 32.38.
+std::string readable(double number, int decimals) {
+  constexpr int kDecimalsMax = 4, kDecimalsOfMoney = 2;
+  const bool is_tiny = std::abs(number) < 0.01;
+  std::string digits = plain(number, is_tiny ? decimals : std::min(decimals, kDecimalsMax));
+  const size_t least = digits.find('.') + 1 + kDecimalsOfMoney;
+  while (decimals > kDecimalsOfMoney && digits.size() > least && digits.back() == '0') {
+    digits.pop_back();
+  }
+  return digits;
+}
+
 std::string shown(const TableCell& cell, int decimals, const std::string& unit) {
   if (std::holds_alternative<std::monostate>(cell)) return "none";
   if (std::holds_alternative<std::string>(cell)) return std::get<std::string>(cell);
-  return grouped(plain(cell, decimals)) + (unit.empty() ? "" : " " + unit);
+  const auto* real = std::get_if<double>(&cell);
+  const std::string digits = real == nullptr ? plain(cell, 0) : readable(*real, decimals);
+  return grouped(digits) + (unit.empty() ? "" : " " + unit);
 }
 
 // The cells of a title, joined as a reader wants them.

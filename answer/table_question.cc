@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 #include <utility>
 
 #include "answer/question_words.h"
@@ -86,6 +87,19 @@ bool stands_at(const Phrase& phrase, const std::vector<QuestionWord>& words, siz
   return true;
 }
 
+// How many words that stand there are, written together, the one of a phrase: "gross amount" is the
+// column GROSSAMOUNT.  0: none.
+size_t joined_at(const Phrase& phrase, const std::vector<QuestionWord>& words, size_t at) {
+  constexpr size_t kWordsMax = 4;
+  if (phrase.size() != 1) return 0;
+  std::string text;
+  for (size_t n = 1; n <= kWordsMax && at + n <= words.size(); ++n) {
+    if (n > 1 && (text + words[at + n - 1].singular) == phrase[0]) return n;
+    text += words[at + n - 1].text;
+  }
+  return 0;
+}
+
 // The length of the longest phrase that stands there; 0: none.
 size_t longest(const std::vector<Phrase>& phrases,
                const std::vector<QuestionWord>& words,
@@ -93,6 +107,7 @@ size_t longest(const std::vector<Phrase>& phrases,
   size_t n = 0;
   for (const Phrase& phrase : phrases) {
     if (phrase.size() > n && stands_at(phrase, words, at)) n = phrase.size();
+    n = std::max(n, joined_at(phrase, words, at));
   }
   return n;
 }
@@ -777,7 +792,22 @@ class Reader {
     items_[what].is_used = true;
     question_.base = place->first;
     question_.measure = Field{.way = {}, .column = place->second};
+    const size_t of = next_noun(0);
+    if (means_a_total(items_[what]) && of < items_.size() && items_[of].kind == Kind::entity &&
+        items_[of].table != question_.base) {
+      group_items_.push_back(of);
+      question_.aggregate = Aggregate::sum;
+      return true;
+    }
     return is_of_the_base(items_[what]);
+  }
+
+  // What is only ever added up: "revenue by category", "the customer with the highest revenue".
+  bool means_a_total(const Item& measure) const {
+    static const std::set<std::string_view> kTotals = {"revenue", "revenues", "sales", "turnover",
+                                                       "spend",   "spending", "income"};
+    return measure.kind == Kind::column && !numeric(measure.columns).empty() &&
+           kTotals.contains(measure.words);
   }
 
   void use_list_words() {
@@ -787,14 +817,18 @@ class Reader {
   // "which customers are in Sweden", "the phone of Ernst Handel".
   bool read_rows() {
     use_list_words();
-    if (!group_items_.empty()) return fail("it groups what it does not count");
-    if (pending_.empty()) return fail("it filters nothing");
     const size_t what = next_noun(0);
+    if (!group_items_.empty()) {
+      if (what < items_.size() && means_a_total(items_[what])) return read_grouped(what);
+      return fail("it groups what it does not count");
+    }
+    if (pending_.empty() && !has_flag()) return fail("it filters nothing");
     if (what == items_.size()) return fail("it does not say rows of which table it wants");
     if (items_[what].kind == Kind::entity) {
       set_base(what);
       const size_t shown = next_noun(what + 1);
       if (shown == items_.size() || items_[shown].kind != Kind::column) return true;
+      if (!flags(items_[shown]).empty()) return true;
       return show(shown, question_.base);
     }
     const Item& column = items_[what];
@@ -897,13 +931,20 @@ class Reader {
                 " relate to \"" + other.words + "\"");
   }
 
+  std::vector<Place> flags(const Item& here) const {
+    if (here.kind != Kind::column || here.is_used) return {};
+    return filtered(here.columns, [&](const Place& place) {
+      return column_of(place).type == TableColumnType::boolean;
+    });
+  }
+  bool has_flag() const {
+    return std::ranges::any_of(items_, [&](const Item& here) { return !flags(here).empty(); });
+  }
+
   // "active customers": a boolean column that nothing else made use of.
   bool resolve_flags() {
     for (Item& here : items_) {
-      if (here.kind != Kind::column || here.is_used) continue;
-      const auto reached = nearest(filtered(here.columns, [&](const Place& place) {
-        return column_of(place).type == TableColumnType::boolean;
-      }));
+      const auto reached = nearest(flags(here));
       if (!reached) continue;
       here.is_used = true;
       question_.conditions.push_back(

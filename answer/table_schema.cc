@@ -53,7 +53,9 @@ std::string spelled(std::string_view name) {
   return text;
 }
 
+// Tables are named either way: "Invoice" and "SalesOrders".
 std::string plural_of(const std::string& label) {
+  if (singular(label) != label) return label;
   if (label.ends_with('y') && label.size() > 1 &&
       std::string_view("aeiou").find(label[label.size() - 2]) == std::string_view::npos) {
     return label.substr(0, label.size() - 1) + "ies";
@@ -117,9 +119,10 @@ std::vector<size_t> title_columns(const SchemaTable& table, const std::string& t
 SchemaTable table_of(const store::RecordTable& table, const nlohmann::json& description) {
   SchemaTable result;
   result.name = table.name;
-  result.singular_label = spelled(table.name);
+  const std::string label = spelled(table.name);
   const auto plural = description.value("plural", std::string());
-  result.plural_label = plural.empty() ? plural_of(result.singular_label) : spelled(plural);
+  result.singular_label = plural.empty() ? singular(label) : label;
+  result.plural_label = plural.empty() ? plural_of(label) : spelled(plural);
   add_phrase(result.phrases, table.name);
   add_phrase(result.phrases, result.plural_label);
   add_phrases(result.phrases, description);

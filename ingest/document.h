@@ -53,7 +53,7 @@ struct Table {
   std::string name;
   std::vector<Column> columns;
   std::vector<std::vector<std::string>> rows;
-  std::vector<RowLine> lines;  // of the rows, in order
+  std::vector<RowLine> lines{};  // of the rows, in order
 };
 
 // The text is canonical: valid UTF-8; newline is the only line end; no control characters but tab

@@ -56,7 +56,8 @@ class FormulaParser {
     if (++depth_ > kDepthMax) return fail("it is nested too deeply");
     NodePointer left = product();
     while (left != nullptr && (next() == '+' || next() == '-')) {
-      left = combined(text_[at_++], left, product());
+      const char operation = text_[at_++];
+      left = combined(operation, left, product());
     }
     --depth_;
     return left;
@@ -65,7 +66,8 @@ class FormulaParser {
   NodePointer product() {
     NodePointer left = factor();
     while (left != nullptr && (next() == '*' || next() == '/')) {
-      left = combined(text_[at_++], left, factor());
+      const char operation = text_[at_++];
+      left = combined(operation, left, factor());
     }
     return left;
   }

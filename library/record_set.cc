@@ -43,7 +43,7 @@ nlohmann::json reference_json(const ingest::MappedReference& reference) {
 }
 
 // What questions call the table and its columns (answer/table_schema.h).
-std::string description_of(const ingest::Entity& entity) {
+nlohmann::json description_of(const ingest::Entity& entity) {
   nlohmann::json references = nlohmann::json::object();
   for (const auto& [name, reference] : entity.references) {
     references[name] = reference_json(reference);
@@ -58,7 +58,7 @@ std::string description_of(const ingest::Entity& entity) {
                                 {"key", entity.key},       {"title", entity.title},
                                 {"columns", columns},      {"references", references}};
   if (entity.parent) description["parent"] = reference_json(*entity.parent);
-  return description.dump();
+  return description;
 }
 
 ingest::ExtractedDocument document_of(ingest::RecordDocument record) {
@@ -103,7 +103,9 @@ std::optional<Result<RecordSet>> read_record_set(
       set.warnings.push_back(typed.error());
       continue;
     }
-    typed->description_json = description_of(*table.entity);
+    auto description = nlohmann::json::parse(typed->description_json);  // what the cells say
+    description.merge_patch(description_of(*table.entity));
+    typed->description_json = description.dump();
     typed->parts = table.documents;
     set.tables.push_back(*std::move(typed));
   }

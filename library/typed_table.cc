@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "library/number_style.h"
+
 namespace widenet::library {
 namespace {
 
@@ -60,25 +62,35 @@ bool all_are(const ingest::Table& table, size_t column, const Test& test) {
   return is_any;
 }
 
-TableColumnType type_of(const ingest::Table& table, size_t column) {
+struct TypedColumn {
+  TableColumnType type = TableColumnType::text;
+  std::optional<NumberStyle> style;  // of numbers that are not plain
+};
+
+TypedColumn type_of(const ingest::Table& table, size_t column) {
   switch (table.columns[column].type) {
     case ingest::ColumnType::integer:
-      return TableColumnType::integer;
+      return {TableColumnType::integer, {}};
     case ingest::ColumnType::real:
-      return TableColumnType::real;
+      return {TableColumnType::real, {}};
     case ingest::ColumnType::text:
       break;
   }
-  if (all_are(table, column, is_iso_date)) return TableColumnType::date;
+  if (all_are(table, column, is_iso_date)) return {TableColumnType::date, {}};
   const auto is_boolean = [](std::string_view cell) { return boolean_of(cell).has_value(); };
-  return all_are(table, column, is_boolean) ? TableColumnType::boolean : TableColumnType::text;
+  if (all_are(table, column, is_boolean)) return {TableColumnType::boolean, {}};
+  const auto style = find_number_style([&](const auto& use) { all_are(table, column, use); });
+  if (!style) return {};
+  const auto is_whole = [&](std::string_view cell) { return cell.find(style->point) == cell.npos; };
+  return {all_are(table, column, is_whole) ? TableColumnType::integer : TableColumnType::real,
+          style};
 }
 
-int32_t decimals_of(const ingest::Table& table, size_t column) {
+int32_t decimals_of(const ingest::Table& table, size_t column, char decimal_point) {
   size_t most = 0;
   for (const auto& row : table.rows) {
     const std::string& cell = row[column];
-    const size_t point = cell.find('.');
+    const size_t point = cell.find(decimal_point);
     if (point == std::string::npos) continue;
     size_t end = point + 1;
     while (end < cell.size() && is_digit(cell[end])) ++end;
@@ -132,19 +144,29 @@ Result<store::ProcessedTable> typed_table(const ingest::Table& table) {
   }
   store::ProcessedTable typed;
   typed.name = table.name.empty() ? "table" : table.name;
-  typed.description_json = nlohmann::json{{"title", title_of(table)}}.dump();
+  nlohmann::json description = {{"title", title_of(table)}};
+  std::vector<TypedColumn> columns;
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    const TableColumnType type = type_of(table, i);
+    const TypedColumn& column = columns.emplace_back(type_of(table, i));
+    const char point = column.style ? column.style->point : '.';
     typed.columns.push_back(
         {.name = table.columns[i].name,
-         .type = type,
-         .decimals = type == TableColumnType::real ? decimals_of(table, i) : 0});
+         .type = column.type,
+         .decimals = column.type == TableColumnType::real ? decimals_of(table, i, point) : 0});
+    if (column.style && !column.style->mark.empty()) {
+      description["columns"][table.columns[i].name]["unit"] = column.style->mark;
+    }
   }
+  typed.description_json = description.dump();
   typed.rows.reserve(table.rows.size());
   for (const auto& row : table.rows) {
     auto& cells = typed.rows.emplace_back();
     cells.reserve(row.size());
-    for (size_t i = 0; i < row.size(); ++i) cells.push_back(cell_of(row[i], typed.columns[i].type));
+    for (size_t i = 0; i < row.size(); ++i) {
+      const auto& style = columns[i].style;
+      cells.push_back(cell_of(style && !row[i].empty() ? plain_number(row[i], *style) : row[i],
+                              columns[i].type));
+    }
   }
   for (const auto& line : table.lines) typed.lines.push_back({line.start_char, line.end_char});
   return typed;

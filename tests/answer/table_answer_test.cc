@@ -77,6 +77,7 @@ TEST_F(TableAnswerTest, CountsAveragesGroupsAndRanks) {
             "637.70 EUR (the average amount of 4 invoices)");
   EXPECT_EQ(ask("total amount of invoices by customer").text,
             "Byte & Co: 1,300.35 EUR\nAcme: 1,250.15 EUR\nCord: 0.30 EUR");
+  EXPECT_EQ(ask("revenue by customer").text, ask("total amount of invoices by customer").text);
   EXPECT_EQ(ask("How many invoices per year?").text, "2021: 3\n2022: 1");
   EXPECT_EQ(ask("Which invoice has the highest amount?").text, "INV-3: 1,300.35 EUR");
   EXPECT_EQ(ask("What is the total amount of invoices in 1999?").text, "None: no invoices match");
@@ -90,6 +91,7 @@ TEST_F(TableAnswerTest, FiltersShowTheirRows) {
 
 TEST_F(TableAnswerTest, WhatTablesDoNotHoldIsNotAnswered) {
   EXPECT_FALSE(answer_from_tables(*store_, collection_, "Why is INV-3 late?"));
+  EXPECT_FALSE(answer_from_tables(*store_, collection_, "amount by customer"));  // of which sort?
   const auto other = store_->find_or_create_collection("empty");
   const auto answer = answer_from_tables(*store_, other, "How many invoices are there?");
   ASSERT_FALSE(answer);

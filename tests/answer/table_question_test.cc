@@ -139,6 +139,16 @@ TEST(TableQuestionTest, ConditionsLieWhereTheirWordsSay) {
             "number of orders where freight >= 10 and freight <= 20");
 }
 
+TEST(TableQuestionTest, NamesWrittenTogetherAreTypedApart) {
+  const std::vector<store::RecordTable> tables = {
+      table("SALESORDERS", {text("SALESORG"), number("GROSSAMOUNT", 2)}, json::object())};
+  const Schema schema = schema_of(tables);
+  const auto read = read_question(schema, "total gross amount of sales orders by sales org", {});
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(read->aggregate, Aggregate::sum);
+  ASSERT_EQ(read->groups.size(), 1U);
+}
+
 TEST(TableQuestionTest, SumsAndAverages) {
   EXPECT_EQ(sql("What is the total freight of orders from Ernst Handel?"),
             R"(SELECT sum("Order"."Freight") FROM "Order" LEFT JOIN "Customer" ON )"
@@ -172,8 +182,16 @@ TEST(TableQuestionTest, RanksAndGroups) {
             "first, 1");
 }
 
+TEST(TableQuestionTest, WhatMeansATotalIsAddedUp) {
+  EXPECT_EQ(meaning("Which order has the highest revenue?"),
+            "sum of revenue of order lines, by order's order ID, highest first, 1");
+  EXPECT_EQ(meaning("revenue by customer"), meaning("total revenue by customer"));
+  EXPECT_EQ(meaning("quantity by customer").substr(0, 3), "no:");
+}
+
 TEST(TableQuestionTest, FiltersAndLookups) {
   EXPECT_EQ(meaning("Which customers are in London?"), "customers where city = 'London'");
+  EXPECT_EQ(meaning("Which customers are active?"), "customers where is active = 1");
   EXPECT_EQ(meaning("What is the phone of Ernst Handel?"),
             "phone of customers where company name = 'Ernst Handel'");
   EXPECT_EQ(meaning("What is the unit price of Chai?"),
@@ -217,7 +235,7 @@ TEST(TableQuestionTest, WhatIsNotUnderstoodWhollyIsNotAnswered) {
        {"Which customer has the fewest orders?", "How many customers are not in Germany?",
         "How many customers never ordered?", "Why did Ernst Handel complain?",
         "What do we know about Ernst Handel?", "How many employees are in Germany?",
-        "What is the average revenue of orders?", "Which order has the highest revenue?",
+        "What is the average revenue of orders?", "Which order has the highest quantity?",
         "How many orders were there last year?", "How many orders over 500?", "total of Germany",
         "Germany", "", "Which customers are there?", "How many products did Ernst Handel order?"}) {
     EXPECT_EQ(meaning(question).substr(0, 3), "no:") << question << ": " << meaning(question);

@@ -20,7 +20,8 @@ Extraction sample() {
   document.text = "Grüße an\n\nalle";
   document.pages = {{1, 0, 8, 595, 842, {{0, 5, 1, 2, 3.5F, 4}, {6, 8, 4, 2, 5, 4}}},
                     {2, 10, 14, 595, 842, {}}};
-  document.tables = {{"t", {{"a", ColumnType::integer}, {"b", ColumnType::text}}, {{"1", "x"}}}};
+  document.tables = {
+      {"t", {{"a", ColumnType::integer}, {"b", ColumnType::text}}, {{"1", "x"}}, {{2, 5}}}};
   document.metadata = {{"author", "Ida"}};
   document.warnings = {"one page was left out"};
   return {{document}, {{"a.bin", std::string("\0\xFF\x80", 3)}}};

@@ -107,6 +107,14 @@ TEST_F(TablesTest, ASelectReadsTablesAndDoesNothingElse) {
         "SELECT * FROM pragma_table_info('texts')",
         "BEGIN IMMEDIATE",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        "WITH city AS (SELECT text FROM main.texts) SELECT * FROM city",
+        "WITH city AS (SELECT text AS name FROM texts) SELECT name FROM city",
+        "SELECT * FROM (SELECT text FROM texts) AS city",
+        "SELECT city.text FROM texts AS city",
+        "SELECT count(*) FROM documents",
+        "SELECT (SELECT text FROM texts) FROM city",
+        "SELECT name FROM city ORDER BY (SELECT text FROM main.texts)",
+        "SELECT 1 FROM city WHERE EXISTS (SELECT 1 FROM texts)",
         "EXPLAIN SELECT 1 FROM texts"}) {
     const std::string answer = ask(sql);
     EXPECT_EQ(answer.substr(0, 4), "no: ") << sql << ": " << answer;
@@ -115,7 +123,7 @@ TEST_F(TablesTest, ASelectReadsTablesAndDoesNothingElse) {
   EXPECT_EQ(ask("SELECT text FROM texts").find(refused), 4U);
   EXPECT_EQ(ask(""), "no: it is empty");
   EXPECT_EQ(ask("SELECT 1; SELECT 2"), "no: it is more than one statement");
-  EXPECT_EQ(ask("SELECT nothing FROM city"), "no: no such column: nothing");
+  EXPECT_EQ(ask("SELECT mayor FROM city"), "no: no such column: mayor");
   EXPECT_EQ(ask("SELECT count(*) FROM city;"), "3 \n");
   EXPECT_EQ(store_->text(1), "The secret plan.");
 }
