@@ -611,7 +611,15 @@ class Reader {
     if (count < items_.size()) return read_count(count);
     const size_t total = find_saying({Saying::sum, Saying::average});
     if (total < items_.size()) return read_total(total);
+    if (const size_t named = next_noun(0); is_total_by_name(named)) return read_grouped(named);
     return read_rows();
+  }
+
+  // "total amount" asks for a sum, though a column be called so.
+  bool is_total_by_name(size_t i) const {
+    if (i == items_.size() || items_[i].kind != Kind::column || is_group(i)) return false;
+    const Phrase phrase = phrase_of(items_[i].words);
+    return phrase.size() > 1 && phrase.front() == "total" && !numeric(items_[i].columns).empty();
   }
 
   // "per country", "by customer", "per month"; "by" before anything else says nothing.

@@ -223,6 +223,27 @@ TEST(TableQuestionTest, AStatusBeforeATimeIsAVerb) {
             "order date < '1998-01-01'");
 }
 
+TEST(TableQuestionTest, AColumnMayBeCalledTotal) {
+  const std::vector<store::RecordTable> tables = {
+      table("Order", {text("OrderID"), date("OrderDate"), number("TotalAmount", 2)},
+            {{"key", {"OrderID"}}, {"title", "{OrderID}"}})};
+  const Schema schema = schema_of(tables);
+  const std::vector<KnownValue> values = {{0, 0, "ORD-1"}};
+  const auto meaning = [&](const std::string& question) {
+    const auto read = read_question(schema, question, values);
+    return read ? described(schema, *read) : "no: " + read.error();
+  };
+  EXPECT_EQ(meaning("What is the total amount of orders in 1997?"),
+            "sum of total amount of orders where order date >= '1997-01-01' and order date < "
+            "'1998-01-01'");
+  EXPECT_EQ(meaning("Total amount of order ORD-1"),
+            "sum of total amount of orders where order ID = 'ORD-1'");
+  EXPECT_EQ(meaning("Which orders have a total amount over 500?"),
+            "orders where total amount > 500");
+  EXPECT_EQ(meaning("Which order has the highest total amount?"),
+            "total amount of orders, highest first, 1");
+}
+
 TEST(TableQuestionTest, AColumnMayFollowItsValue) {
   EXPECT_EQ(meaning("How many orders have Germany as ship country?").substr(0, 3), "no:");
   EXPECT_EQ(meaning("How many orders with Germany ship country?"),
