@@ -575,7 +575,7 @@ def odoo():
                "SELECT sum(amount_untaxed) FROM SalesOrder WHERE state = 'sale' AND date_order LIKE '2024%'")
     export.ask("Which salesperson has the most opportunities?", most([row["user_id"] for row in leads]),
                "SELECT user_id FROM Opportunity GROUP BY user_id ORDER BY count(*) DESC LIMIT 1")
-    export.ask("What is the total quantity of order lines for Office chair Tilda?",
+    export.ask("What is the total quantity of order lines for the product Office chair Tilda?",
                sum(int(row["product_uom_qty"].split(".")[0]) for row in lines if row["product_id"] == "Office chair Tilda"),
                "SELECT sum(product_uom_qty) FROM OrderLine WHERE product_id = 'Office chair Tilda'")
     export.ask(f"Through which gate do deliveries to {export.tables['res.partner.csv'][5]['name']} go?", "gate 3, \"Tor Süd\"")

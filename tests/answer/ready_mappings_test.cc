@@ -50,7 +50,7 @@ class ReadyMappingsTest : public ::testing::Test {
  protected:
   ReadyMappingsTest() {
     test::make_tiny_model(directory_.path() / "model");
-    model_ = TextModel::load(directory_.path() / "model");
+    model_ = library::TextModel::load(directory_.path() / "model");
     options_.extractor = WN_BINARY_DIR "/widenet";
   }
 
@@ -114,7 +114,7 @@ class ReadyMappingsTest : public ::testing::Test {
   }
 
   test::TemporaryDirectory directory_;
-  std::shared_ptr<const TextModel> model_;
+  std::shared_ptr<const library::TextModel> model_;
   std::unique_ptr<store::Store> store_ = store::Store::open(directory_.path() / "data");
   store::CollectionId collection_ = 0;
   library::IngestOptions options_;
@@ -125,7 +125,17 @@ TEST_F(ReadyMappingsTest, Salesforce) {
   EXPECT_EQ(set.warnings, std::vector<std::string>{}) << set.error;
   EXPECT_EQ(row_counts(), "User 4, Account 28, Contact 29, Opportunity 35, Case 19");
   EXPECT_EQ(n_records(), 115);
-  EXPECT_EQ(text_of("salesforce/Case/@"), "@");
+  EXPECT_EQ(text_of("salesforce/Case/5005e0000000tiUAAQ"),
+            "Case: Case 00001002: Wrong voltage on the name plate\n"
+            "The customer is Pelldal Énergie SAS.\n"
+            "It was reported by Uwe Eberle.\n"
+            "Status: Closed.\n"
+            "Priority: High.\n"
+            "It came in by: Web.\n"
+            "Opened: 2025-01-06T16:43:37.000Z.\n"
+            "Closed: 2025-01-24T08:39:19.000Z.\n"
+            "The name plate says \"230 V\", the unit needs 400 V. New plates were sent by "
+            "express mail.");
   expect_questions_answered("salesforce");
 }
 
@@ -134,7 +144,15 @@ TEST_F(ReadyMappingsTest, HubSpot) {
   EXPECT_EQ(set.warnings, std::vector<std::string>{}) << set.error;
   EXPECT_EQ(row_counts(), "Company 30, Contact 32, Deal 40, Ticket 20");
   EXPECT_EQ(n_records(), 122);
-  EXPECT_EQ(text_of("hubspot/Deal/@"), "@");
+  EXPECT_EQ(text_of("hubspot/Deal/9120044893"),
+            "Deal: Sensor retrofit Wyndhaven\n"
+            "The customer is Wyndhaven Énergie SARL.\n"
+            "It is worth 42600 EUR.\n"
+            "Its stage is Contract sent, in the pipeline Sales Pipeline.\n"
+            "Close date: 2025-02-07 08:03.\n"
+            "Its owner is Greta Sandoval.\n"
+            "Retrofit of 60 sensors. They compare us with a \"cheaper\" offer from abroad; our "
+            "argument is the five-year warranty.");
   expect_questions_answered("hubspot");
 }
 
@@ -145,7 +163,22 @@ TEST_F(ReadyMappingsTest, Sap) {
             "Customer 28, SalesArea 31, SalesOrder 40, OrderItem 83, Invoice 30, "
             "InvoiceItem 65");
   EXPECT_EQ(n_records(), 99);
-  EXPECT_EQ(text_of("sap/SalesOrder/0000004711"), "@");
+  EXPECT_EQ(text_of("sap/SalesOrder/0000004712"),
+            "SalesOrder: Sales order 0000004712\n"
+            "Customer: Brückwald Papier GmbH\n"
+            "The customer is in Köln.\n"
+            "Order date: 2023-05-19.\n"
+            "Requested delivery date: 2023-06-24.\n"
+            "The customer's reference is B-2918/23.\n"
+            "Net value: 293.00 EUR.\n"
+            "Entered by KOWALSKI.\n"
+            "Order items:\n"
+            "000010: 2.000 ST of Ventil 3/4\" Messing (material VM-34) for 18.50 EUR each, 37.00 "
+            "EUR\n"
+            "000020: 20.000 M of Schlauch 25 mm, ölfest (material SL-25) for 6.40 EUR each, "
+            "128.00 EUR\n"
+            "000030: 20.000 M of Schlauch 25 mm, ölfest (material SL-25) for 6.40 EUR each, "
+            "128.00 EUR");
   expect_questions_answered("sap");
 }
 
@@ -154,7 +187,18 @@ TEST_F(ReadyMappingsTest, Odoo) {
   EXPECT_EQ(set.warnings, std::vector<std::string>{}) << set.error;
   EXPECT_EQ(row_counts(), "Partner 29, Opportunity 28, SalesOrder 30, OrderLine 50, Invoice 27");
   EXPECT_EQ(n_records(), 115);
-  EXPECT_EQ(text_of("odoo/SalesOrder/@"), "@");
+  EXPECT_EQ(text_of("odoo/SalesOrder/__export__.sale_order_39_4737c264"),
+            "SalesOrder: Sales order S00039\n"
+            "Ordered by Amberwick Möbel GmbH, Hamburg.\n"
+            "Order date: 2023-01-12 09:42:23.\n"
+            "Its state is sale.\n"
+            "The customer's reference is PO-272.\n"
+            "Untaxed amount: 354.0 EUR; total: 421.26 EUR.\n"
+            "Salesperson: Noor Vandermeer.\n"
+            "Order lines:\n"
+            "4.0 x Desk lamp Lumo for 59.0 EUR each, discount 0.0 %, 236.0 EUR: Desk lamp Lumo\n"
+            "2.0 x Desk lamp Lumo for 59.0 EUR each, discount 0.0 %, 118.0 EUR: Desk lamp Lumo "
+            "Mounted on site");
   expect_questions_answered("odoo");
 }
 
@@ -165,7 +209,15 @@ TEST_F(ReadyMappingsTest, Dynamics) {
             "Account 28, Contact 20, Opportunity 29, Case 20, SalesOrder 21, "
             "OrderLine 34");
   EXPECT_EQ(n_records(), 119);
-  EXPECT_EQ(text_of("dynamics/SalesOrder/@"), "@");
+  EXPECT_EQ(text_of("dynamics/SalesOrder/752e04f3-3252-40cd-b5a2-dc6e1f9526cc"),
+            "SalesOrder: Order ORD-01001\n"
+            "Ordered by Pellstead Energy LLC, Boston.\n"
+            "Submitted: 2023-09-12.\n"
+            "Its state is Invoiced.\n"
+            "Its total amount is 1246.00 EUR.\n"
+            "Order lines:\n"
+            "1: 2 x Level switch for 89.00 EUR each, 178.00 EUR\n"
+            "2: 12 x Level switch for 89.00 EUR each, 1068.00 EUR");
   expect_questions_answered("dynamics");
 }
 
