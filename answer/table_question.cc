@@ -31,7 +31,7 @@ struct Item {
   double number = 0;
   std::string digits{};  // of the number, as typed
   DateRange date{};
-  std::string stem{};  // verb
+  std::string stem{};  // verb, or a value of one word that may be one
   bool is_used = false;
 
   bool says(Saying which) const { return kind == Kind::saying && saying == which; }
@@ -176,6 +176,7 @@ class Lexer {
     if (is_filler) consider({.n_words = saying->n_words});
     consider(verb_at(at));
     if (best.columns.empty() && column.n_words == best.n_words) best.columns = column.columns;
+    if (best.kind == Kind::value && best.n_words == 1) best.stem = verb_stem(words_[at].text);
     return best;
   }
 
@@ -270,11 +271,22 @@ class Reader {
   bool bind_conditions() {
     for (size_t i = 0; i < items_.size(); ++i) {
       if (items_[i].is_used) continue;
+      if (is_verb_of_date(i)) items_[i].kind = Kind::verb;
       if (items_[i].kind == Kind::value && !bind_value(i)) return false;
       if (items_[i].kind == Kind::date && !bind_date(i)) return false;
       if (items_[i].kind == Kind::number && !bind_number(i)) return false;
     }
     return true;
+  }
+
+  // "closed in 2024" is about the close date, though "Closed" may be a status too.
+  bool is_verb_of_date(size_t i) const {
+    if (items_[i].kind != Kind::value || items_[i].stem.empty()) return false;
+    if (i > 0 && items_[i - 1].kind == Kind::column) return false;
+    size_t next = i + 1;
+    if (next < items_.size() && items_[next].kind == Kind::saying) ++next;  // "closed before 2024"
+    return next < items_.size() && items_[next].kind == Kind::date &&
+           !dates(places_named_by(items_[i].stem)).empty();
   }
 
   // "in Germany", "customers in Germany", "status Closed", "shipped to Germany or France".
@@ -337,12 +349,17 @@ class Reader {
     const auto of_table = [](const Item& entity) {
       return [&](const Option& option) { return option.place.first == entity.table; };
     };
+    const auto of_column = [](const Item& column) {
+      return [&](const Option& option) {
+        return std::ranges::find(column.columns, option.place) != column.columns.end();
+      };
+    };
+    Item* right = item(last + 1);
+    for (Item* beside : {left, right}) {  // "status Closed", "high priority"
+      if (beside == nullptr || beside->is_used || beside->kind != Kind::column) continue;
+      if (keep(*beside, of_column(*beside))) return;
+    }
     if (left != nullptr && !left->is_used) {
-      if (left->kind == Kind::column && keep(*left, [&](const Option& option) {
-            return std::ranges::find(left->columns, option.place) != left->columns.end();
-          })) {
-        return;
-      }
       if (left->kind == Kind::verb && keep(*left, [&](const Option& option) {
             return is_named_by(option.place, left->stem);
           })) {
@@ -350,7 +367,6 @@ class Reader {
       }
       if (left->kind == Kind::entity && keep(*left, of_table(*left))) return;
     }
-    Item* right = item(last + 1);
     if (right != nullptr && right->kind == Kind::entity) keep(*right, of_table(*right));
   }
 
@@ -595,7 +611,15 @@ class Reader {
     if (count < items_.size()) return read_count(count);
     const size_t total = find_saying({Saying::sum, Saying::average});
     if (total < items_.size()) return read_total(total);
+    if (const size_t named = next_noun(0); is_total_by_name(named)) return read_grouped(named);
     return read_rows();
+  }
+
+  // "total amount" asks for a sum, though a column be called so.
+  bool is_total_by_name(size_t i) const {
+    if (i == items_.size() || items_[i].kind != Kind::column || is_group(i)) return false;
+    const Phrase phrase = phrase_of(items_[i].words);
+    return phrase.size() > 1 && phrase.front() == "total" && !numeric(items_[i].columns).empty();
   }
 
   // "per country", "by customer", "per month"; "by" before anything else says nothing.

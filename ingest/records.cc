@@ -23,6 +23,10 @@ bool is_digit(char c) {
 
 // "1.234,56", "1,234.56" and "1 234,56" read "1234.56"; what is no number stays.
 std::string decimal_of(const std::string& cell) {
+  if (cell.size() > 1 && cell.back() == '-' && is_digit(cell.front())) {  // as SAP writes them
+    const std::string amount = decimal_of(cell.substr(0, cell.size() - 1));
+    return is_number(amount) ? "-" + amount : cell;
+  }
   std::string digits;
   const size_t mark = cell.find_last_of(".,");
   const bool is_grouping =  // "1.234": of a lone separator before three digits nobody can tell
@@ -46,8 +50,9 @@ std::optional<int> small_number(std::string_view text) {
 }
 
 // "03.05.2021", "3/5/21" and SAP's "20210503" read "2021-05-03", whatever follows behind a blank
-// kept; what is no date stays.
+// kept; SAP's "00000000" is none; what is no date stays.
 std::string date_of(const std::string& cell, DateFormat format) {
+  if (cell.find_first_not_of("0.") == std::string::npos) return {};
   const size_t end = std::min(cell.find_first_of(" T"), cell.size());
   const std::string_view day = std::string_view(cell).substr(0, end);
   std::vector<std::string_view> parts;

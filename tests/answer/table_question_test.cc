@@ -205,6 +205,51 @@ TEST(TableQuestionTest, AValueOfThreeLettersIsTypedAlike) {
   EXPECT_EQ(meaning("How many customers gave us orders?").substr(0, 3), "no:");
 }
 
+TEST(TableQuestionTest, AStatusBeforeATimeIsAVerb) {
+  const Schema schema = trading_firm();
+  const std::vector<KnownValue> values = {{1, 5, "Shipped"}};
+  const auto meaning = [&](const std::string& question) {
+    const auto read = read_question(schema, question, values);
+    return read ? described(schema, *read) : "no: " + read.error();
+  };
+  EXPECT_EQ(meaning("How many orders are shipped?"),
+            "number of orders where ship country = 'Shipped'");
+  EXPECT_EQ(meaning("How many orders were shipped in 1997?"),
+            "number of orders where shipped date >= '1997-01-01' and shipped date < '1998-01-01'");
+  EXPECT_EQ(meaning("How many orders were shipped before 1997?"),
+            "number of orders where shipped date < '1997-01-01'");
+  EXPECT_EQ(meaning("How many orders have the ship country Shipped in 1997?"),
+            "number of orders where ship country = 'Shipped' and order date >= '1997-01-01' and "
+            "order date < '1998-01-01'");
+}
+
+TEST(TableQuestionTest, AColumnMayBeCalledTotal) {
+  const std::vector<store::RecordTable> tables = {
+      table("Order", {text("OrderID"), date("OrderDate"), number("TotalAmount", 2)},
+            {{"key", {"OrderID"}}, {"title", "{OrderID}"}})};
+  const Schema schema = schema_of(tables);
+  const std::vector<KnownValue> values = {{0, 0, "ORD-1"}};
+  const auto meaning = [&](const std::string& question) {
+    const auto read = read_question(schema, question, values);
+    return read ? described(schema, *read) : "no: " + read.error();
+  };
+  EXPECT_EQ(meaning("What is the total amount of orders in 1997?"),
+            "sum of total amount of orders where order date >= '1997-01-01' and order date < "
+            "'1998-01-01'");
+  EXPECT_EQ(meaning("Total amount of order ORD-1"),
+            "sum of total amount of orders where order ID = 'ORD-1'");
+  EXPECT_EQ(meaning("Which orders have a total amount over 500?"),
+            "orders where total amount > 500");
+  EXPECT_EQ(meaning("Which order has the highest total amount?"),
+            "total amount of orders, highest first, 1");
+}
+
+TEST(TableQuestionTest, AColumnMayFollowItsValue) {
+  EXPECT_EQ(meaning("How many orders have Germany as ship country?").substr(0, 3), "no:");
+  EXPECT_EQ(meaning("How many orders with Germany ship country?"),
+            "number of orders where ship country = 'Germany'");
+}
+
 // Each has a word that changes what is asked for, or asks for what one SELECT does not give.
 TEST(TableQuestionTest, WhatIsNotUnderstoodWhollyIsNotAnswered) {
   for (const char* question :

@@ -149,6 +149,26 @@ type = "date")";
   EXPECT_EQ(date("iso", "20210503"), "2021-05-03");
   EXPECT_EQ(date("iso", "03.05.2021"), "03.05.2021");  // who knows
   EXPECT_EQ(date("dmy", "05/31/2021"), "05/31/2021");
+  EXPECT_EQ(date("iso", "00000000"), "");
+  EXPECT_EQ(date("dmy", "00.00.0000"), "");
+}
+
+TEST(RecordsTest, NumbersAsTheyAreWritten) {
+  const auto number = [](const std::string& cell) {
+    const std::string toml = R"(
+[[entity]]
+name = "A"
+files = ["a.csv"]
+key = ["K"]
+[entity.columns.N]
+type = "decimal")";
+    return map_shop({source("a.csv", {{"K", "N"}, {"k", cell}})}, toml).tables[0].table.rows[0][1];
+  };
+  EXPECT_EQ(number("1.234,56"), "1234.56");
+  EXPECT_EQ(number("-1 234.5"), "-1234.5");
+  EXPECT_EQ(number("1.234,56-"), "-1234.56");
+  EXPECT_EQ(number("12-"), "-12");
+  EXPECT_EQ(number("12-13-"), "12-13-");
 }
 
 TEST(MappingTest, WhatIsWrongIsSaidWithItsLine) {
