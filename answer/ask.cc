@@ -353,7 +353,10 @@ Selection Asker::Impl::retrieve(const AskRequest& request,
   // A follow-up is often only understood with the question before it.
   std::string query = request.question;
   if (!history.turns.empty()) query += "\n" + history.turns.back().question;
-  auto candidates = retrieval::search(parts_.store, request.scope(), query, parts_.embedder);
+  retrieval::SearchOptions searching;
+  if (decision.mode == Mode::hybrid) searching.dense_weight = retrieval::kWideDenseWeight;
+  auto candidates =
+      retrieval::search(parts_.store, request.scope(), query, parts_.embedder, searching);
 
   retrieval::NetOptions net;
   net.document_tokens = kDocumentTokens;

@@ -213,7 +213,6 @@ void add_eval_command(CLI::App& app) {
   add_niah(*eval, std::make_shared<EvalOptions>());
   add_qa(*eval, std::make_shared<EvalOptions>());
   add_eval_nets(*eval);
-  add_eval_retrieval(*eval);
   const auto options = std::make_shared<EvalOptions>();
   CLI::App* ls = eval->add_subcommand("ls", "List evaluations");
   add_data_option(*ls, options->data);

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   add_eval_command(app);
   add_doctor_command(app);
   add_bench_command(app);
+  add_bench_search(*app.get_subcommand("bench"));
   add_cache_command(app);
   add_cache_warm(*app.get_subcommand("cache"));
   add_cost_command(app);

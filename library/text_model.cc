@@ -1,5 +1,6 @@
 #include "library/text_model.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -12,6 +13,15 @@ namespace {
 bool is_file(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::is_regular_file(path, error);
+}
+
+// A query in capitals alone means what it means in small letters; the tokens of capitals are other
+// ones, which the embedding has hardly seen.
+std::string without_shouting(std::string_view query) {
+  std::string text(query);
+  if (std::ranges::any_of(text, [](char c) { return c >= 'a' && c <= 'z'; })) return text;
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return text;
 }
 
 }  // namespace
@@ -48,7 +58,7 @@ std::vector<float> TextModel::embed(std::string_view text,
 retrieval::QueryEmbedder TextModel::query_embedder() const {
   if (!embedder_) return {};
   return {.fingerprint = embedder_->fingerprint(), .embed = [this](std::string_view query) {
-            return embedder_->embed(embedder_->tokenizer().encode(query));
+            return embedder_->embed(embedder_->tokenizer().encode(without_shouting(query)));
           }};
 }
 

@@ -6,8 +6,11 @@
 namespace widenet::retrieval {
 namespace {
 
-double contribution(double weight, double rrf_k, int64_t rank) {
-  return weight / (rrf_k + static_cast<double>(rank));
+// What each hit of a list is worth, 1 at the top.  BM25 scores say how much of the query a chunk
+// answers, so that they are shares of the best; inner products lie close together somewhere, so
+// that they are shares of the way from the worst of the list to the best.
+double share_of(float score, float best, float worst) {
+  return best > worst ? (score - worst) / (best - worst) : 1;
 }
 
 bool comes_before(const Candidate& a, const Candidate& b) {
@@ -32,14 +35,15 @@ std::vector<Candidate> fuse(const std::vector<store::SearchHit>& lexical,
     Candidate& candidate = candidate_of(hit);
     candidate.lexical_rank = ++rank;
     candidate.lexical_score = hit.score;
-    candidate.score += contribution(options.lexical_weight, options.rrf_k, rank);
+    candidate.score += options.lexical_weight * share_of(hit.score, lexical.front().score, 0);
   }
   rank = 0;
   for (const store::SearchHit& hit : dense) {
     Candidate& candidate = candidate_of(hit);
     candidate.dense_rank = ++rank;
     candidate.dense_score = hit.score;
-    candidate.score += contribution(options.dense_weight, options.rrf_k, rank);
+    candidate.score +=
+        options.dense_weight * share_of(hit.score, dense.front().score, dense.back().score);
   }
   std::vector<Candidate> fused;
   fused.reserve(by_chunk.size());

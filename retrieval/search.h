@@ -1,4 +1,4 @@
-// Hybrid search: lexical and dense candidates, fused by reciprocal rank.
+// Hybrid search: lexical and dense candidates, fused by their scores.
 #pragma once
 
 #include <functional>
@@ -22,15 +22,18 @@ struct QueryEmbedder {
 
 struct SearchOptions {
   int64_t candidates_max = 500;  // from each list
-  double rrf_k = 60;
   double lexical_weight = 1;
-  double dense_weight = 0.5;  // our embedding is small: models/nano-embed/README.md measures this
+  double dense_weight = 0.25;  // our embedding is small: docs/benchmarks/search.md measures this
 };
+
+// For wide nets, whose hundred passages may hold what shares no word with the question: there the
+// embedding finds more than it misplaces at the top.
+inline constexpr double kWideDenseWeight = 0.75;
 
 // A chunk with the reasons for its rank: `explain` shows them.  Ranks count from 1.
 struct Candidate {
   store::Chunk chunk{};
-  double score = 0;  // sum over lists of weight / (rrf_k + rank)
+  double score = 0;  // sum over lists of weight times share (see fuse)
   std::optional<int64_t> lexical_rank{}, dense_rank{};
   float lexical_score = 0, dense_score = 0;  // where ranked
 };
@@ -42,7 +45,9 @@ std::vector<Candidate> search(const store::Store& store,
                               const QueryEmbedder& embedder,
                               const SearchOptions& options = {});
 
-// The fusion alone (Cormack, Clarke & Buettcher, 2009).
+// The fusion alone: a convex combination (Bruch, Gai & Ingber, 2023) of each list's shares: of BM25
+// score / the best one, of inner product the share of the way from the list's worst to its best.
+// Ranks alone lose what scores say: docs/benchmarks/search.md has both.
 std::vector<Candidate> fuse(const std::vector<store::SearchHit>& lexical,
                             const std::vector<store::SearchHit>& dense,
                             const SearchOptions& options);

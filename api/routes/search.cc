@@ -13,7 +13,7 @@ namespace {
 
 // What a passage that heads both lists would score.
 double best_score(const retrieval::SearchOptions& options, bool is_hybrid) {
-  return (options.lexical_weight + (is_hybrid ? options.dense_weight : 0)) / (options.rrf_k + 1);
+  return options.lexical_weight + (is_hybrid ? options.dense_weight : 0);
 }
 
 std::vector<std::string> queries_of(const JsonBody& body) {

@@ -11,17 +11,20 @@ store::SearchHit hit(store::ChunkId chunk, float score) {
   return {.chunk = {.id = chunk, .document = chunk / 100, .ordinal = chunk % 100}, .score = score};
 }
 
-TEST(FuseTest, AScoreIsTheSumOfReciprocalRanks) {
-  const auto fused = fuse({hit(101, 9), hit(102, 8)}, {hit(102, 0.5f)}, {.dense_weight = 1});
-  ASSERT_EQ(fused.size(), 2u);
+TEST(FuseTest, AScoreIsTheSumOfSharesOfTheBest) {
+  const auto fused = fuse({hit(101, 8), hit(102, 6)},
+                          {hit(102, 0.5f), hit(103, 0.375f), hit(104, 0.25f)}, {.dense_weight = 1});
+  ASSERT_EQ(fused.size(), 4u);
   EXPECT_EQ(fused[0].chunk.id, 102);
-  EXPECT_DOUBLE_EQ(fused[0].score, 1.0 / 62 + 1.0 / 61);
+  EXPECT_DOUBLE_EQ(fused[0].score, 0.75 + 1);
   EXPECT_EQ(fused[0].lexical_rank, 2);
   EXPECT_EQ(fused[0].dense_rank, 1);
-  EXPECT_EQ(fused[0].lexical_score, 8);
+  EXPECT_EQ(fused[0].lexical_score, 6);
   EXPECT_EQ(fused[0].dense_score, 0.5f);
-  EXPECT_DOUBLE_EQ(fused[1].score, 1.0 / 61);
+  EXPECT_DOUBLE_EQ(fused[1].score, 1);
   EXPECT_FALSE(fused[1].dense_rank.has_value());
+  EXPECT_DOUBLE_EQ(fused[2].score, 0.5);  // halfway from the list's worst to its best
+  EXPECT_DOUBLE_EQ(fused[3].score, 0);
 }
 
 TEST(FuseTest, EqualScoresComeInTextOrder) {

@@ -1,9 +1,10 @@
-"""Makes corpora and questions for `widenet eval retrieval` out of public retrieval sets, and runs it on each.
+"""Writes public retrieval sets in BEIR form, for `widenet bench search --set`.
 
-    python3 training/embed_eval.py --eval-data DIR --widenet build/release/widenet --model models/nano-embed --out DIR
+    python3 training/search_sets.py --eval-data DIR --out DIR
+    widenet bench search --set OUT/nq --set OUT/cranfield --set OUT/filings
 
-DIR holds lost-in-the-middle/ (NQ questions with their gold passages), vaswani/ and cranfield/.  Each set becomes
-corpus.jsonl ({"key", "title", "text"}) and questions.jsonl as examples/company has them.
+DIR holds lost-in-the-middle/ (NQ questions with their gold passages), cranfield/ and lara-financial/ (quarterly and yearly reports, each
+with questions that its text answers).  Vaswani's TREC files are read as they are: --documents, --topics, --judgements.
 """
 import argparse
 import gzip
@@ -11,7 +12,6 @@ import html
 import json
 import pathlib
 import re
-import subprocess
 
 
 def natural_questions(folder):
@@ -34,15 +34,6 @@ def judged(path, query_column, document_column, relevance_column, relevance_min=
     return relevant
 
 
-def vaswani(folder):
-    text = (folder / "vaswani/corpus/doc-text.trec").read_text()
-    documents = [{"key": key, "title": "", "text": body.strip()}
-                 for key, body in re.findall(r"<DOCNO>\s*(\d+)\s*</DOCNO>(.*?)</DOC>", text, re.S)]
-    relevant = judged(folder / "vaswani/qrels", 0, 2, 3)
-    topics = re.findall(r"<num>\s*(\d+)\s*</num>\s*<title>(.*?)</title>", (folder / "vaswani/query-text.trec").read_text(), re.S)
-    return documents, [(" ".join(query.split()).lower(), relevant[int(number)]) for number, query in topics if int(number) in relevant]
-
-
 def cranfield(folder):
     text = (folder / "cranfield/cran.all.1400.xml").read_text()
     documents = [{"key": key, "title": "", "text": html.unescape(body).strip()}
@@ -53,29 +44,37 @@ def cranfield(folder):
     return documents, [(" ".join(query.split()), relevant[i]) for i, query in enumerate(topics, 1) if i in relevant]
 
 
-SETS = {"nq": natural_questions, "vaswani": vaswani, "cranfield": cranfield}
+def filings(folder):
+    """Questions about one report each; they name its company or not."""
+    documents = [{"key": path.name, "title": path.stem, "text": path.read_text(errors="replace")}
+                 for path in sorted((folder / "lara-financial/32k/financial").glob("*.txt"))]
+    questions = [json.loads(line) for line in open(folder / "lara-financial/query/32k_financial_location.jsonl")]
+    return documents, [(question["question"], [question["file"]]) for question in questions]
+
+
+SETS = {"nq": natural_questions, "cranfield": cranfield, "filings": filings}
+
+
+def write_lines(path, records):
+    with open(path, "w") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eval-data", type=pathlib.Path, required=True)
-    parser.add_argument("--widenet")
-    parser.add_argument("--model", default="models/nano-embed")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
     for name, read in SETS.items():
         documents, questions = read(arguments.eval_data)
         folder = arguments.out / name
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "corpus.jsonl", "w") as file:
-            file.writelines(json.dumps(document) + "\n" for document in documents)
-        with open(folder / "questions.jsonl", "w") as file:
-            file.writelines(json.dumps({"id": f"{name}-{i}", "question": question, "answer": "", "documents": keys,
-                                        "answerable": True}) + "\n" for i, (question, keys) in enumerate(questions))
-        print(f"{name}: {len(documents)} documents, {len(questions)} questions", flush=True)
-        if arguments.widenet:
-            subprocess.run([arguments.widenet, "eval", "retrieval", "--corpus", folder / "corpus.jsonl", "--embedder", arguments.model,
-                            "--questions", folder / "questions.jsonl", "--out", folder], check=True)
+        (folder / "qrels").mkdir(parents=True, exist_ok=True)
+        write_lines(folder / "corpus.jsonl", [{"_id": d["key"], "title": d["title"], "text": d["text"]} for d in documents])
+        write_lines(folder / "queries.jsonl", [{"_id": str(i), "text": question} for i, (question, _) in enumerate(questions)])
+        with open(folder / "qrels" / "test.tsv", "w") as file:
+            file.write("query-id\tcorpus-id\tscore\n")
+            file.writelines(f"{i}\t{key}\t1\n" for i, (_, keys) in enumerate(questions) for key in keys)
+        print(f"{name}: {len(documents)} documents, {len(questions)} queries", flush=True)
 
 
 if __name__ == "__main__":
