@@ -74,8 +74,8 @@ void add_ask_command(CLI::App& app);
 void add_cache_warm(CLI::App& cache);  // a verb of `cache`
 void add_doctor_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
-void add_eval_nets(CLI::App& eval);       // a verb of `eval`
-void add_bench_search(CLI::App& bench);    // a verb of `bench`
+void add_eval_nets(CLI::App& eval);      // a verb of `eval`
+void add_bench_search(CLI::App& bench);  // a verb of `bench`
 void add_extract_command(CLI::App& app);
 void add_ingest_command(CLI::App& app);
 void add_ls_command(CLI::App& app);

@@ -246,7 +246,10 @@ void DiskPrefixes::save(std::span<const BlockKey> keys,
                         SavedTrail& trail) {
   const auto n_tokens = static_cast<int64_t>(tokens.size());
   const int64_t n_blocks = n_tokens / kBlockTokens;
-  if (trail.progress->has_failed) {  // from where the disk is on
+  // From where the disk is on: something was not saved; or the disk knows rows further on than a
+  // point, whose session had to begin before them, and then what holds the last of them is no file
+  // for this point to go on from.
+  if (trail.progress->has_failed || n_blocks < trail.n_queued) {
     const int64_t point_from = trail.point_from;
     trail = trail_of(find(keys, tokens, n_tokens));
     trail.point_from = point_from;

@@ -146,8 +146,8 @@ class DiskPrefixes {
   std::condition_variable changed_;
   std::deque<Job> queue_;     // guarded by mutex_, as what follows
   int64_t queued_bytes_ = 0;  // of those and of the one being saved
-  int64_t n_begun_ = 0;  // jobs taken from the queue
-  int64_t n_ended_ = 0;  // of these
+  int64_t n_begun_ = 0;       // jobs taken from the queue
+  int64_t n_ended_ = 0;       // of these
   bool is_stopping_ = false;
   std::unordered_set<int64_t> forgotten_;  // sources
   SaveStatistics statistics_;

@@ -143,8 +143,8 @@ class Run {
         parts.push_back(kept(before->second, names[i], extracted[i]));
         continue;
       }
-      parts.push_back(
-          process_document(extracted[i], names[i], model_, options_.chunk_tokens, [&](double share) {
+      parts.push_back(process_document(
+          extracted[i], names[i], model_, options_.chunk_tokens, [&](double share) {
             const double done = (static_cast<double>(i) + share) / n_parts;
             if (done - told < kToldStep || done >= 1.0) return;
             told = done;

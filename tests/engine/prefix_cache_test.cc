@@ -338,6 +338,33 @@ TEST_P(PrefixCacheTest, RowsAreSavedOnce) {
   EXPECT_EQ(cache->statistics().saves.n_skipped, 0);
 }
 
+// The rows that a session meets on disk may reach further than the point it begins at: what it
+// remembers between the two goes on from the file that ends there, not from the last.
+TEST_P(PrefixCacheTest, APointBehindKnownRowsIsSaved) {
+  const auto engine = load();
+  Random random(11);
+  auto timelines = test::make_timelines(*engine, 2, 2400, random);
+  std::copy_n(timelines[0].tokens.begin(), 1980, timelines[1].tokens.begin());
+  test::run_in_one_piece(*engine, timelines[1]);
+  {
+    const auto cache = engine->make_cache(on_disk());
+    const auto first = engine->make_session(cache, "");
+    first->set_goal(timelines[0].first(2300));
+    for (const int64_t stop : {1400, 1700, 1990}) first->remember_at(stop);
+    while (!first->has_arrived()) advance(*engine, *first);
+    cache->disk()->drain();
+    const auto second = engine->make_session(cache, "");
+    EXPECT_EQ(second->set_goal(timelines[1].first(2300)).n_tokens, 1700);
+    second->remember_at(1780);
+    while (!second->has_arrived()) advance(*engine, *second);
+    cache->disk()->drain();
+    EXPECT_EQ(trouble_, "");
+    EXPECT_EQ(cache->statistics().saves.n_skipped, 0);
+  }
+  const auto cache = engine->make_cache(on_disk());
+  EXPECT_EQ(visit(*engine, cache, timelines[1], 1800).from_disk, 1780);
+}
+
 TEST_P(PrefixCacheTest, ADamagedFileIsAMiss) {
   const auto engine = load();
   Random random(5);
