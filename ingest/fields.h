@@ -14,11 +14,11 @@ struct Field {
   std::string value;
 };
 
-// "path: value" on a line of its own.
-void write_line(const Field& field, TextBuilder& out);
+// "path: value" on a line of its own; returns where it went.
+CharRange write_line(const Field& field, TextBuilder& out);
 
 // A record on one line, "name: value; name: value"; those of one name that follow each other
-// together, "tags: a, b".  A long one takes a line for each field.
-void write_record(const std::vector<Field>& fields, TextBuilder& out);
+// together, "tags: a, b".  A long one takes a line for each field.  Returns where it went.
+CharRange write_record(const std::vector<Field>& fields, TextBuilder& out);
 
 }  // namespace widenet::ingest

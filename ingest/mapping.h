@@ -4,7 +4,7 @@
 //   [[entity]]
 //   name = "Order"                            # names the table; documents are "Order/10248"
 //   words = ["purchase"]                      # what else people call it
-//   files = ["orders*.csv", "book.xlsx/Orders"]   # names of files, or of a workbook's sheets
+//   files = ["orders*.csv", "book.xlsx/Orders"]   # names of files, sheets, arrays in JSON
 //   header = ["OrderID", "CustomerID"]        # for exports whose first row is no header
 //   key = ["OrderID"]
 //   title = "Order {OrderID} of {customer.CompanyName}"

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "ingest/records.h"
+#include "ingest/text.h"
 #include "ingest/zip_writer.h"
 #include "library/typed_table.h"
 
@@ -32,7 +33,9 @@ std::vector<ingest::SourceTable> tables_of(
     const std::string file(last_part(member_name(document)));
     const bool has_sheets = document.format == "xlsx" || document.format == "ods";
     for (const auto& table : document.tables) {
-      tables.push_back({.name = has_sheets ? file + "/" + table.name : file, .table = table});
+      const bool is_named =
+          has_sheets || (document.format == "json" && table.name != ingest::stem_of(file));
+      tables.push_back({.name = is_named ? file + "/" + table.name : file, .table = table});
     }
   }
   return tables;

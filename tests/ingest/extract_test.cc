@@ -117,6 +117,38 @@ TEST(CsvTest, QuotesMayHoldAnythingOrStayOpen) {
   EXPECT_EQ(text_of("csv", "a,b\n1,\"open\n2,3"), "a: 1; b: open 2,3");
 }
 
+TEST(JsonTest, RecordsOfOneArrayAreATable) {
+  const ExtractedDocument document = only_document(extract(
+      "json",
+      R"({"Genre": [{"Id": 1, "Name": "Rock"}, {"Id": 2, "Name": "Jazz", "Tags": ["a", "b"]}],
+          "One": [{"x": 1}], "Sale": {"Lines": [{"Sum": 1.5}, {"Sum": null, "At": {"City": "Ulm"}},
+          {}, {"Sum": 2, "Note": "of\ntwo lines"}]}})",
+      "music.json"));
+  ASSERT_EQ(document.tables.size(), 2U);  // one record makes none
+  const Table& genre = document.tables[0];
+  EXPECT_EQ(genre.name, "Genre");
+  ASSERT_EQ(genre.columns.size(), 3U);
+  EXPECT_EQ(genre.columns[0].type, ColumnType::integer);
+  EXPECT_EQ(genre.rows[1], (std::vector<std::string>{"2", "Jazz", "a, b"}));
+  EXPECT_EQ(genre.rows[0][2], "");
+  const auto line = [&](const Table& table, size_t row) {
+    return slice_chars(document.text, table.lines[row].start_char, table.lines[row].end_char);
+  };
+  EXPECT_EQ(line(genre, 1), "Id: 2; Name: Jazz; Tags: a, b");
+  const Table& lines = document.tables[1];
+  EXPECT_EQ(lines.name, "Sale.Lines");
+  ASSERT_EQ(lines.rows.size(), 3U);
+  EXPECT_EQ(lines.rows[1], (std::vector<std::string>{"", "Ulm", ""}));
+  EXPECT_EQ(lines.rows[2], (std::vector<std::string>{"2", "", "of two lines"}));
+  EXPECT_EQ(line(lines, 2), "Sum: 2\nNote: of\ntwo lines");
+  EXPECT_TRUE(extraction_from_json(to_json({{document}, {}})).has_value());
+
+  const ExtractedDocument events =
+      only_document(extract("jsonl", "{\"No\": 1}\n{\"No\": 2}\n", "events.jsonl"));
+  ASSERT_EQ(events.tables.size(), 1U);
+  EXPECT_EQ(events.tables[0].name, "events");
+}
+
 TEST(JsonTest, DeepNestingIsRefusedNotOverflowed) {
   EXPECT_EQ(refusal_of("json", repeated("[", 1'000'000)),
             "the JSON is nested more than 200 levels deep");

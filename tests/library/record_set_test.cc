@@ -126,6 +126,24 @@ TEST_F(RecordSetTest, ImportingAgainKeepsWhatReadsAsBefore) {
   EXPECT_EQ(import(exports("7,Ida,\n8,Bob,\n", "101,8,3\n102,7,5\n103,8,1\n")).id, set.id);
 }
 
+TEST_F(RecordSetTest, ExportsInJsonAreExports) {
+  write_file_atomically(
+      directory_.path() / "shop.toml",
+      "[[entity]]\nname = \"Customer\"\nfiles = [\"data.json/Customer\"]\n"
+      "key = [\"ID\"]\ntitle = \"{Name}\"\n[[entity]]\nname = \"Order\"\n"
+      "files = [\"orders.jsonl\"]\nkey = [\"No\"]\n"
+      "title = \"Order {No} of {customer.Name}\"\n"
+      "references = { customer = { entity = \"Customer\", key = [\"Buyer\"] } }\n");
+  import({file("data.json", R"({"Customer": [{"ID": 1, "Name": "Ada"}, {"ID": 2, "Name": "Bo"}],
+                                "Other": [{"x": 1}, {"x": 2}]})"),
+          file("orders.jsonl",
+               "{\"No\": 7, \"Buyer\": 2, \"Total\": 4}\n"
+               "{\"No\": 8, \"Buyer\": 1, \"Total\": 2}\n")});
+  ASSERT_TRUE(record("Order/7"));
+  EXPECT_EQ(record("Order/7")->title, "Order 7 of Bo");
+  EXPECT_EQ(ask("SELECT sum(\"Total\") FROM \"Order\""), "6");
+}
+
 TEST_F(RecordSetTest, AnExportOfChangesGoesBesideTheFullOne) {
   auto files = exports("7,Ada,2021-01-01\n", "100,7,1\n");
   files.push_back(file("orders-changes.csv", "No,Buyer,Total\n101,7,2\n"));
