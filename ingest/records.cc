@@ -336,15 +336,20 @@ class Mapper {
                                                                         : about->second.label;
   }
 
-  // "Label: value", for every column that says something.
+  // "Label: value", for every column that says something; and what references lead to, by title.
   std::string all_fields(const RowId& id, std::string_view between) {
     const EntityRows& from = all_[id.first];
+    const Row& row = from.rows[id.second];
     std::string text;
+    const auto add = [&](const std::string& label, const std::string& value) {
+      if (!text.empty()) text += between;
+      text.append(label).append(": ").append(value);
+    };
     for (size_t i = 0; i < from.columns.size(); ++i) {
-      const std::string& value = from.rows[id.second][i];
-      if (value.empty()) continue;
-      text += (text.empty() ? "" : std::string(between)) + label_of(*from.entity, from.columns[i]) +
-              ": " + value;
+      if (!row[i].empty()) add(label_of(*from.entity, from.columns[i]), row[i]);
+    }
+    for (const auto& [name, reference] : from.entity->references) {
+      if (const auto to = find(from, row, reference)) add(name, title_of(*to));
     }
     return text;
   }

@@ -83,7 +83,8 @@ TEST(RecordsTest, RowsBecomeDocumentsWithWhatBelongsToThem) {
   EXPECT_EQ(records.documents[1].text, "Customer: Bob\nBob of Ghent\nFax: 12");
   EXPECT_EQ(records.documents[2].title, "Order 100 of Ada");
   EXPECT_EQ(records.documents[2].text,
-            "Order: Order 100 of Ada\nNo: 100\nBuyer: 7\nTotal: 1234.50\nDate: 2021-05-03\n"
+            "Order: Order 100 of Ada\nNo: 100\nBuyer: 7\nTotal: 1234.50\nDate: "
+            "2021-05-03\ncustomer: Ada\n"
             "Lines:\n1: 4 x Pen for Ada\n2: 3 x Ink for Ada");
   EXPECT_EQ(records.documents[3].title, "Order 101 of");  // a customer that is not there
   EXPECT_EQ(records.documents[4].member, "Line/555/1");   // an order that is not there

@@ -100,7 +100,7 @@ TEST_F(RecordSetTest, RowsCanBeSearchedReadAndAsked) {
   EXPECT_EQ(set.state, store::DocumentState::ready) << set.error;
   ASSERT_TRUE(record("Order/100"));
   EXPECT_EQ(store_->text(record("Order/100")->id),
-            "Order: Order 100 of Ada\nNo: 100\nBuyer: 7\nTotal: 12.5");
+            "Order: Order 100 of Ada\nNo: 100\nBuyer: 7\nTotal: 12.5\ncustomer: Ada");
   EXPECT_EQ(
       store_->search_text({.collections = {collection_}}, "order 101 Bob").front().chunk.document,
       record("Order/101")->id);
@@ -118,7 +118,7 @@ TEST_F(RecordSetTest, ImportingAgainKeepsWhatReadsAsBefore) {
   EXPECT_EQ(record("Order/101")->id, order_101);
   EXPECT_NE(record("Customer/7")->id, ada);
   EXPECT_EQ(store_->text(record("Order/102")->id),
-            "Order: Order 102 of Ida\nNo: 102\nBuyer: 7\nTotal: 5");
+            "Order: Order 102 of Ida\nNo: 102\nBuyer: 7\nTotal: 5\ncustomer: Ida");
   EXPECT_FALSE(record("Order/100"));
   EXPECT_EQ(store_->document(order_100)->state, store::DocumentState::superseded);
   EXPECT_EQ(ask("SELECT group_concat(\"No\") FROM \"Order\""), "101,102,103");
