@@ -71,6 +71,7 @@ void add_logits_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
 
 void add_ask_command(CLI::App& app);
+void add_backup_commands(CLI::App& app);
 void add_cache_warm(CLI::App& cache);  // a verb of `cache`
 void add_doctor_command(CLI::App& app);
 void add_eval_command(CLI::App& app);

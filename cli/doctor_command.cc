@@ -12,6 +12,15 @@ struct DoctorOptions {
   ModelOptions model;
 };
 
+// What access lists keep apart, the file system should not hand out.
+void note_readers(const std::filesystem::path& directory) {
+  using std::filesystem::perms;
+  const perms others = perms::group_all | perms::others_all;
+  if ((std::filesystem::status(directory).permissions() & others) == perms::none) return;
+  std::printf("Other users of this machine may enter \"%s\" (chmod 700 it).\n",
+              directory.string().c_str());
+}
+
 void run(const DoctorOptions& options) {
   const auto store = open_store(options.data);
   const auto model = find_text_model(options.model);
@@ -19,6 +28,7 @@ void run(const DoctorOptions& options) {
   std::printf(
       "Checked %s, %s, %s of original bytes.\n", counted(report.n_documents, "document").c_str(),
       counted(report.n_chunks, "chunk").c_str(), counted(report.n_originals, "file").c_str());
+  note_readers(options.data.data);
   if (!model) std::printf("No model found: tokens were not checked (--model DIR names one).\n");
   for (const auto& problem : report.problems) std::printf("%s\n", problem.c_str());
   if (!report.problems.empty()) {

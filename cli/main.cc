@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   add_plan_command(app);
   add_eval_command(app);
   add_doctor_command(app);
+  add_backup_commands(app);
   add_bench_command(app);
   add_bench_search(*app.get_subcommand("bench"));
   add_cache_command(app);

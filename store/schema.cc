@@ -234,6 +234,10 @@ constexpr std::array kVersions = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 }  // namespace
 
+int64_t newest_version() {
+  return std::ssize(kVersions);
+}
+
 void migrate(Database& database) {
   const auto user_version = [&] { return *database.find_integer("PRAGMA user_version"); };
   if (user_version() > std::ssize(kVersions)) {

@@ -64,7 +64,11 @@ Database open_database(const std::filesystem::path& path, Database::Access acces
   return database;
 }
 
+// A new data directory is its owner's alone.
 std::filesystem::path with_folders(const std::filesystem::path& directory) {
+  if (std::filesystem::create_directories(directory)) {
+    std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
+  }
   for (const char* folder : {"originals", "vectors"}) {
     std::filesystem::create_directories(directory / folder);
   }

@@ -171,7 +171,8 @@ TEST_F(AccessTest, TablesHaveTheRowsThatTheReaderMayRead) {
     EXPECT_EQ(ask(reader({}), sql).substr(0, 4), "no: ") << sql << ": " << ask(reader({}), sql);
   }
   std::vector<std::string> names;
-  for (const auto& table : store_->read_tables(collection_, reader({}))->tables()) {
+  const auto tables = store_->read_tables(collection_, reader({}));
+  for (const auto& table : tables->tables()) {
     names.push_back(table.name);
   }
   EXPECT_EQ(names, Texts{"Deal"});
