@@ -16,6 +16,7 @@ namespace widenet::ingest {
 namespace {
 
 constexpr int64_t kMemberCharsMax = 200;
+constexpr int64_t kReaderCharsMax = 200;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -396,7 +397,7 @@ class Mapper {
       RecordDocument record{.member = member_of(id), .title = title, .text = out.take()};
       for (const std::string& column : from.entity->readers) {
         const std::string reader = from.cell(from.rows[r], column);
-        if (!reader.empty()) record.readers.push_back(reader);
+        if (!reader.empty()) record.readers.emplace_back(slice_chars(reader, 0, kReaderCharsMax));
       }
       result_.documents.push_back(std::move(record));
     }
