@@ -72,11 +72,12 @@ std::vector<RepairedVectors> Store::Impl::repair_vectors() {
   std::vector<RepairedVectors> repaired;
   std::set<fs::path> known;
   for (const Indexed& indexed : indexes) {
+    const fs::path file = vector_path(indexed.collection, indexed.embedder);
+    known.insert(file);
+    if (!fs::exists(file)) continue;  // made when it is first searched
     VectorSlot slot;
     slot.index = std::make_unique<VectorIndex>(indexed.dim);
     catch_up(slot, indexed.collection, indexed.embedder);
-    const fs::path file = vector_path(indexed.collection, indexed.embedder);
-    known.insert(file);
     // One that is behind is not wrong: it catches up.  (A change between the two makes it again in
     // vain.)
     VectorSlot saved;

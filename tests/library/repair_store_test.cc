@@ -89,6 +89,12 @@ TEST_F(RepairStoreTest, AnIndexThatIsBehindIsNotWrong) {
   EXPECT_EQ(read_file(vectors()), index);
 }
 
+TEST_F(RepairStoreTest, AnIndexThatWasNotSavedYetIsNotWrong) {
+  fs::remove(vectors());
+  EXPECT_TRUE(repair().repaired.empty());
+  EXPECT_EQ(search_like(collection_, "A red door."), std::vector<std::string>{"A red door."});
+}
+
 TEST_F(RepairStoreTest, IndexesThatNoCollectionHasGo) {
   const fs::path file = directory_.path() / "vectors" / "77-0123456789abcdef.faiss";
   write_file_atomically(file, read_file(vectors()));
