@@ -1,8 +1,10 @@
-// `widenet doctor`: looks whether everything that widenet keeps is whole.
+// `widenet doctor`: looks whether everything that widenet keeps is whole, and repairs what is
+// derived.
 #include <cstdio>
 
 #include "cli/support.h"
 #include "library/check_store.h"
+#include "library/repair_store.h"
 
 namespace widenet::cli {
 namespace {
@@ -10,6 +12,7 @@ namespace {
 struct DoctorOptions {
   DataOptions data;
   ModelOptions model;
+  bool repair = false;
 };
 
 // What access lists keep apart, the file system should not hand out.
@@ -21,8 +24,16 @@ void note_readers(const std::filesystem::path& directory) {
               directory.string().c_str());
 }
 
+void repair(store::Store& store) {
+  const auto report = library::repair_store(store);
+  for (const auto& what : report.repaired) std::printf("%s\n", what.c_str());
+  for (const auto& what : report.left) std::printf("%s\n", what.c_str());
+  if (report.repaired.empty()) std::printf("There was nothing to repair.\n");
+}
+
 void run(const DoctorOptions& options) {
   const auto store = open_store(options.data);
+  if (options.repair) repair(*store);
   const auto model = find_text_model(options.model);
   const auto report = library::check_store(*store, model.get());
   std::printf(
@@ -46,6 +57,8 @@ void add_doctor_command(CLI::App& app) {
   const auto options = std::make_shared<DoctorOptions>();
   add_data_option(*verb, options->data);
   verb->add_option("--model", options->model.model, "The model whose tokens to check");
+  verb->add_flag("--repair", options->repair,
+                 "First make again what is derived, and remove what nothing names");
   verb->callback([options] { run(*options); });
 }
 

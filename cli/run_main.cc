@@ -1,4 +1,6 @@
 // The boundary where exceptions become exit codes.
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <exception>
 
@@ -18,6 +20,9 @@ int wrong_usage(const char* what) {
 }  // namespace
 
 int run_main(CLI::App& app, int argc, char** argv) {
+  // What access lists keep apart, the file system should not hand out: files are 0600 and
+  // directories 0700, also those that SQLite makes, whatever the shell's umask is.
+  ::umask(0077);
   try {
     app.parse(argc, argv);
     return 0;

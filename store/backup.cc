@@ -91,8 +91,7 @@ void put(const fs::path& partial, const fs::path& target) {
   sync_folders(partial);
   if (fs::exists(target)) fs::remove(target);  // empty
   fs::rename(partial, target);
-  const fs::path parent = fs::absolute(target).parent_path();
-  sync_directory(parent);
+  sync_directory(fs::absolute(partial).parent_path());  // of "target/", too
 }
 
 BackupSummary summary_of(const fs::path& directory, Database& database) {
@@ -107,7 +106,22 @@ BackupSummary summary_of(const fs::path& directory, Database& database) {
   return summary;
 }
 
+// What an interrupted one left goes; anything else under this name is somebody's own.
 void start(const fs::path& partial) {
+  if (fs::exists(partial)) {
+    const std::string refusal =
+        "cannot use \"" + partial.string() + "\" for what is not whole yet: ";
+    if (!fs::is_directory(partial)) {
+      throw StoreError(refusal + "it is a file (move it away, or name another place)");
+    }
+    for (const auto& entry : fs::directory_iterator(partial)) {
+      const std::string name = entry.path().filename().string();
+      if (name == "originals" || name.starts_with(kDatabase)) continue;
+      throw StoreError(
+          refusal + "it holds \"" + name +
+          "\", which no interrupted backup leaves (move it away, or name another place)");
+    }
+  }
   fs::remove_all(partial);
   fs::create_directories(partial / "originals");
   fs::permissions(partial, fs::perms::owner_all);

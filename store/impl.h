@@ -73,6 +73,7 @@ class Store::Impl {
                                               int64_t dim);
   void save_vectors(CollectionId only = 0);  // 0: of all collections
   void forget_vectors(CollectionId collection);
+  std::vector<RepairedVectors> repair_vectors();
 
   void set_progress(DocumentId id, double progress);
   double progress_of(DocumentId id) const;  // 0 if none is known

@@ -19,6 +19,7 @@
 //   store->search_text({.collections = {contracts}}, "termination notice", 20);
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -44,6 +45,12 @@ class StoreError : public std::runtime_error {
 struct Paging {
   int64_t limit = 1000;
   int64_t after_id = 0;  // only ids above
+};
+
+struct RepairedVectors {
+  std::filesystem::path file;
+  int64_t n_vectors = 0;
+  bool is_removed = false;  // else made again
 };
 
 class Store {
@@ -162,6 +169,14 @@ class Store {
   // The last one that no unfinished one is before.
   int64_t last_deletion() const;
   void finish_cached_deletion(int64_t deletion, int64_t n_files);
+
+  // --- repair of what is derived, or named by nothing; also while others use the directory.
+  // Compares every vector index with the vectors in the database.  Returns the files that were not
+  // what these make, and now are, or went because no collection has them.
+  std::vector<RepairedVectors> repair_vectors();
+  // Removes original bytes that no document or upload names, and what interrupted writing left of
+  // some, and returns their names.  Younger ones stay: somebody may be about to name them.
+  std::vector<std::string> sweep_originals(std::chrono::seconds younger_than);
 
   // --- jobs
   JobId create_job(const Job& job);  // id and times are ignored

@@ -158,6 +158,15 @@ void VectorIndex::save(const std::filesystem::path& file) const {
                         {reinterpret_cast<const char*>(writer.data.data()), writer.data.size()});
 }
 
+bool VectorIndex::is_same(const VectorIndex& other) const {
+  const auto bytes_of = [](const VectorIndex& index) {
+    faiss::VectorIOWriter writer;
+    faiss::write_index(index.faiss_->index.get(), &writer);
+    return writer.data;
+  };
+  return dim_ == other.dim_ && sequence_ == other.sequence_ && bytes_of(*this) == bytes_of(other);
+}
+
 int64_t VectorIndex::size() const {
   return faiss_->index->ntotal;
 }

@@ -39,6 +39,7 @@ class VectorIndex {
 
   int64_t dim() const { return dim_; }
   int64_t size() const;
+  bool is_same(const VectorIndex& other) const;  // the same vectors, come as far
 
   // How far into the store's list of changes it has come.
   int64_t sequence() const { return sequence_; }

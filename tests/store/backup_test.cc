@@ -117,6 +117,21 @@ TEST_F(BackupTest, WhatWasInterruptedIsNoBackup) {
   EXPECT_EQ(problem_of_restoring(), "none");
 }
 
+TEST_F(BackupTest, WhatIsSomebodysOwnIsNotClearedAway) {
+  ingest(collection_, "a.txt", {"One."});
+  const fs::path own = place_.path() / "backup.partial" / "thesis.txt";
+  fs::create_directories(own.parent_path());
+  write_file_atomically(own, "mine");
+  try {
+    back_up(directory_.path(), backup_);
+    ADD_FAILURE() << "not refused";
+  } catch (const StoreError& error) {
+    EXPECT_NE(std::string(error.what()).find("thesis.txt"), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(read_file(own), "mine");
+  EXPECT_FALSE(fs::exists(backup_));
+}
+
 TEST_F(BackupTest, DamageIsNamed) {
   ingest(collection_, "a.txt", {"One. ", "Two."});
   back_up(directory_.path(), backup_);
