@@ -1,6 +1,8 @@
 // Copies of a data directory that are whole: taken while others write to it, and put back.
 //
-//   TARGET/store.sqlite    a snapshot of the database, without anything that had been deleted
+//   TARGET/store.sqlite    a snapshot of the database, without what had been deleted; a deletion
+//   that
+//                          is under way is finished where it is restored
 //   TARGET/store.sqlite.sha256
 //   TARGET/originals/..    the original bytes that it names
 //
