@@ -1,7 +1,7 @@
 // `widenet backup` and `widenet restore`: a data directory's documents, copied whole and put back.
+#include <chrono>
 #include <cstdio>
 
-#include "cli/bench_support.h"
 #include "cli/support.h"
 #include "store/backup.h"
 
@@ -13,7 +13,11 @@ struct BackupOptions {
   std::filesystem::path backup;
 };
 
-void print(const store::BackupSummary& summary, const char* what, double seconds) {
+void print(const store::BackupSummary& summary,
+           const char* what,
+           std::chrono::steady_clock::time_point start) {
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::printf("%s %s, %s of original bytes, %.1f MB in %.1f s.\n", what,
               counted(summary.n_documents, "document").c_str(),
               counted(summary.n_originals, "file").c_str(),
@@ -21,19 +25,15 @@ void print(const store::BackupSummary& summary, const char* what, double seconds
 }
 
 void run_backup(const BackupOptions& options) {
-  store::BackupSummary summary;
-  const double seconds =
-      seconds_of([&] { summary = store::back_up(options.data.data, options.backup); });
-  print(summary, "Backed up", seconds);
+  const auto start = std::chrono::steady_clock::now();
+  print(store::back_up(options.data.data, options.backup), "Backed up", start);
 }
 
 void run_restore(const BackupOptions& options) {
-  store::BackupSummary summary;
-  const double seconds = seconds_of([&] {
-    summary = store::restore(options.backup, options.data.data);
-    store::Store::open(options.data.data);  // migrates, and finishes deletions
-  });
-  print(summary, "Restored", seconds);
+  const auto start = std::chrono::steady_clock::now();
+  const auto summary = store::restore(options.backup, options.data.data);
+  store::Store::open(options.data.data);  // migrates, and finishes deletions
+  print(summary, "Restored", start);
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
-#include "cli/bench_support.h"
 #include "cli/support.h"
 #include "eval/grown_corpus.h"
 #include "eval/search_quality.h"

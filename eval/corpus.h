@@ -37,6 +37,8 @@ class Corpus {
   Corpus(const store::Store& store, const std::vector<store::CollectionId>& collections);
 
   std::vector<GoldRange> gold_ranges(const Question& question) const;
+  std::vector<store::DocumentId> gold_documents(const Question& question) const;
+  const std::vector<store::Document>& documents() const { return documents_; }
 
   // The gold documents and others, `count` in all.
   std::vector<store::DocumentId> gold_among(const Question& question,
@@ -45,7 +47,6 @@ class Corpus {
 
  private:
   std::vector<store::DocumentId> find(const std::string& path) const;
-  std::vector<store::DocumentId> gold_documents(const Question& question) const;
 
   const store::Store& store_;
   std::vector<store::Document> documents_;

@@ -9,7 +9,6 @@
 #include <numeric>
 #include <set>
 
-#include "eval/corpus.h"
 #include "eval/statistics.h"
 
 namespace widenet::eval {
@@ -20,35 +19,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kNdcgLimit = 10;
 constexpr const char* kLists[] = {"lexical", "dense", "fused"};
-
-std::map<std::string, store::DocumentId> documents_by_key(
-    const store::Store& store, const std::vector<store::CollectionId>& collections) {
-  std::map<std::string, store::DocumentId> documents;
-  for (const auto collection : collections) {
-    for (store::Paging paging;;) {
-      const auto page = store.documents(collection, paging);
-      if (page.empty()) break;
-      paging.after_id = page.back().id;
-      for (const auto& document : page) {
-        if (document.n_chunks > 0) documents.emplace(document.key, document.id);
-      }
-    }
-  }
-  return documents;
-}
-
-// Documents whose key is the path, ends with it, or lies below it.
-std::vector<store::DocumentId> find_documents(
-    const std::map<std::string, store::DocumentId>& documents, const std::string& path) {
-  const auto exact = documents.find(path);
-  if (exact != documents.end()) return {exact->second};
-  std::vector<store::DocumentId> found;
-  for (const auto& [key, id] : documents) {
-    const std::string rooted = "/" + key + "/";
-    if (rooted.find("/" + path + "/") != std::string::npos) found.push_back(id);
-  }
-  return found;
-}
 
 double mean(const std::vector<double>& values) {
   if (values.empty()) return 0;
@@ -70,10 +40,8 @@ std::vector<int> gains_of(const JudgedQuery& query, const Candidates& ranked) {
     bool is_found = false;
     for (const auto& candidate : ranked) {
       const store::Chunk& chunk = candidate.chunk;
-      const bool is_hit = std::ranges::any_of(query.passages, [&](const auto& passage) {
-        return passage.document == chunk.document && passage.start_char < chunk.end_char &&
-               chunk.start_char < passage.end_char;
-      });
+      const bool is_hit =
+          overlaps(query.passages, chunk.document, chunk.start_char, chunk.end_char);
       gains.push_back(is_hit && !is_found ? 1 : 0);
       is_found |= is_hit;
     }
@@ -150,21 +118,15 @@ nlohmann::json difference(const std::vector<double>& a,
 std::vector<JudgedQuery> judged_questions(const store::Store& store,
                                           const std::vector<store::CollectionId>& collections,
                                           const std::vector<Question>& questions) {
-  const auto documents = documents_by_key(store, collections);
+  const Corpus corpus(store, collections);
   std::vector<JudgedQuery> judged;
   for (const Question& question : questions) {
     if (!question.is_answerable) continue;
     JudgedQuery query{.id = question.id, .text = question.question, .grades = {}, .passages = {}};
-    for (const auto& path : question.documents) {
-      for (const auto id : find_documents(documents, path)) {
-        if (question.passage.empty()) {
-          query.grades.emplace(id, 1);
-          continue;
-        }
-        const auto text = store.text(id);
-        const auto range = text ? find_passage(*text, question.passage) : std::nullopt;
-        if (range) query.passages.push_back({id, range->first, range->second});
-      }
+    if (question.passage.empty()) {
+      for (const auto id : corpus.gold_documents(question)) query.grades.emplace(id, 1);
+    } else {
+      query.passages = corpus.gold_ranges(question);
     }
     judged.push_back(std::move(query));
   }
@@ -175,8 +137,10 @@ std::vector<JudgedQuery> judged_queries(const store::Store& store,
                                         store::CollectionId collection,
                                         const TestSet& set) {
   std::map<std::string, store::DocumentId> documents;
-  for (const auto& [key, id] : documents_by_key(store, {collection})) {
-    documents.emplace(key.substr(key.find_last_of('/') + 1), id);
+  const Corpus corpus(store, {collection});
+  for (const auto& document : corpus.documents()) {
+    if (document.n_chunks == 0) continue;
+    documents.emplace(document.key.substr(document.key.find_last_of('/') + 1), document.id);
   }
   std::vector<JudgedQuery> judged;
   for (const TestQuery& query : set.queries) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "eval/corpus.h"
 #include "eval/questions.h"
 #include "eval/test_set.h"
 #include "retrieval/search.h"
@@ -16,15 +17,10 @@ namespace widenet::eval {
 // A query with what is relevant to it: documents, each with a grade, or passages of which one is to
 // be found.
 struct JudgedQuery {
-  struct Passage {
-    store::DocumentId document = 0;
-    int64_t start_char = 0;
-    int64_t end_char = 0;
-  };
   std::string id{};
   std::string text{};
   std::map<store::DocumentId, int> grades{};
-  std::vector<Passage> passages{};
+  std::vector<GoldRange> passages{};
 };
 
 // Answerable questions: by their gold passage if they have one, else by their gold documents.

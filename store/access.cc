@@ -7,22 +7,17 @@
 #include "store/store.h"
 
 namespace widenet::store {
-namespace {
-
-constexpr int64_t kNameCharsMax = 200;
-
-bool can_be_name(const std::string& name) {
-  return !name.empty() && is_valid_utf8(name) && count_chars(name) <= kNameCharsMax &&
-         std::ranges::none_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-}  // namespace
-
 bool may_read(const Reader& reader, const std::vector<std::string>& readers) {
   if (reader.reads_all || readers.empty()) return true;
   return std::ranges::any_of(readers, [&](const std::string& name) {
     return std::ranges::find(reader.names, name) != reader.names.end();
   });
+}
+
+bool is_reader_name(const std::string& name) {
+  constexpr int64_t kCharsMax = 200;
+  return !name.empty() && is_valid_utf8(name) && count_chars(name) <= kCharsMax &&
+         name.find('\n') == std::string::npos;
 }
 
 std::optional<std::string> readable_condition(Database& db,
@@ -44,7 +39,7 @@ std::optional<std::string> readable_condition(Database& db,
 
 int64_t reader_list(Database& db, std::vector<std::string> readers) {
   for (const std::string& name : readers) {
-    if (can_be_name(name)) continue;
+    if (is_reader_name(name)) continue;
     throw StoreError("cannot name \"" + to_valid_utf8(name) +
                      "\" as a reader: a name is UTF-8 of 1 to 200 characters on one line");
   }

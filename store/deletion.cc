@@ -56,7 +56,20 @@ void delete_answers(Database& db, int64_t deletion) {
   }
 }
 
-// Removes one document of the deletion, children first.  False: none is left.
+// Rows go with their tables, not one by one with the children that tell of them.
+void drop_doomed_tables(Database& db, int64_t deletion) {
+  std::vector<DocumentId> documents;
+  {
+    auto rows = db.query(
+        "SELECT DISTINCT t.document_id FROM record_tables t JOIN documents d ON d.id = "
+        "t.document_id WHERE d.deletion_id = ?1",
+        deletion);
+    while (rows.step()) documents.push_back(rows.integer(0));
+  }
+  for (const DocumentId document : documents) drop_tables(db, document);
+}
+
+// Removes one document of the deletion.  False: none is left.
 bool delete_next_document(Database& db, int64_t deletion, bool whole_collection) {
   const auto id = db.find_integer(
       "SELECT id FROM documents WHERE deletion_id = ?1 ORDER BY id DESC LIMIT 1", deletion);
@@ -71,13 +84,14 @@ bool delete_next_document(Database& db, int64_t deletion, bool whole_collection)
   count(db, deletion, "chunks", db.run("DELETE FROM chunks WHERE document_id = ?1", *id));
   count(db, deletion, "pages", db.run("DELETE FROM pages WHERE document_id = ?1", *id));
   db.run("DELETE FROM texts WHERE document_id = ?1", *id);
-  drop_tables(db, *id);
   if (!whole_collection) delete_rows(db, *id);
   db.run(
       "INSERT OR IGNORE INTO deleted_originals (deletion_id, sha256) "
       "SELECT ?1, sha256 FROM documents WHERE id = ?2",
       deletion, *id);
   db.run("INSERT OR IGNORE INTO deleted_documents VALUES (?1, ?2)", deletion, *id);
+  // Its children go in their turn: some are older, kept from a version before.
+  db.run("UPDATE documents SET parent_id = NULL WHERE parent_id = ?1", *id);
   count(db, deletion, "documents", db.run("DELETE FROM documents WHERE id = ?1", *id));
   return true;
 }
@@ -141,6 +155,11 @@ DeletionReceipt Store::Impl::finish_deletion(int64_t deletion) {
     WN_CHECK(row.step());
     collection = row.integer(0);
     whole_collection = row.integer(1) != 0;
+  }
+  {
+    auto db = write();
+    drop_doomed_tables(*db, deletion);
+    db.commit();
   }
   for (bool more = true; more;) {
     auto db = write();

@@ -73,10 +73,11 @@ Added Store::add_document(const NewDocument& document) {
   }
   const auto standing = standing_versions(*db, document.collection, document.key);
   Added added = decide(*db, document, standing);
-  if (added.id == 0) added.id = insert_document(*db, document, bytes);
+  const bool is_new = added.id == 0;
+  if (is_new) added.id = insert_document(*db, document, bytes);
   if (document.readers) {
     change_readers(*db, added.id, *document.readers);
-  } else if (!standing.empty()) {
+  } else if (is_new && !standing.empty() && !standing.back().readers.empty()) {
     change_readers(*db, added.id, standing.back().readers);
   }
   if (added.outcome == AddOutcome::retried) {
@@ -135,12 +136,6 @@ ScopeSize Store::size_of(const Scope& scope) const {
     size.n_chars += row.integer(3);
   }
   return size;
-}
-
-void Store::set_readers(DocumentId id, const std::vector<std::string>& readers) {
-  auto db = impl_->write();
-  change_readers(*db, id, readers);
-  db.commit();
 }
 
 std::vector<Document> Store::documents_of_job(JobId job) const {

@@ -32,6 +32,8 @@ struct Reader {
   friend bool operator==(const Reader&, const Reader&) = default;
 };
 bool may_read(const Reader& reader, const std::vector<std::string>& readers);
+// A document can name it: UTF-8 of 1 to 200 characters on one line.
+bool is_reader_name(const std::string& name);
 
 // The documents of these collections that the reader may read.
 struct Scope {
@@ -103,7 +105,7 @@ struct NewDocument {
   std::optional<FileId> file{};
   std::optional<JobId> job{};
   std::string metadata_json = "{}";
-  // Of 1 to 200 characters each, none of control.  Not said: those of the version before, or none.
+  // Each is_reader_name().  Not said: those of the version before, or none.
   std::optional<std::vector<std::string>> readers{};
 };
 

@@ -97,8 +97,6 @@ class Store {
   std::vector<Document> documents_of_job(JobId job) const;
   std::vector<Document> children(DocumentId parent) const;
   std::vector<Document> versions(DocumentId id) const;  // all versions of its key, newest first
-  // From now on these read the document, and its children that name whom it named.
-  void set_readers(DocumentId id, const std::vector<std::string>& readers);
 
   // --- processing.  `interrupted_documents` are those that a worker died on, by id: queue them
   // again with requeue_document.

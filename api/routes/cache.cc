@@ -20,9 +20,11 @@ Response warm(const Request& request, Service& service) {
       name ? find_collection_named(service, request, *name)
            : find_collection(service, request, body.required_text("vector_store_id"));
   need_model(service);
+  const auto size =
+      store.size_of({.collections = {collection.id}, .reader = request.principal.reader});
   const auto job = store.create_job({.kind = "warm",
                                      .collection = collection.id,
-                                     .total = collection.n_tokens,
+                                     .total = size.n_tokens,
                                      .details_json = dump(warm_details(request.principal))});
   service.warm_worker->enqueue(job);
   return json_response(to_json(*store.job(job)), 202);

@@ -1,6 +1,4 @@
 // /v1/files: what was uploaded, in no vector store yet or in several.
-#include <algorithm>
-
 #include "api/routes/objects.h"
 #include "api/routes/routes.h"
 
@@ -75,21 +73,6 @@ Response list(const Request& request, Service& service) {
   return json_response(list_page(request, std::move(objects), 10'000));
 }
 
-// The bytes of a file that holds several documents tell of all of them.
-void need_whole_original(const Service& service,
-                         const Request& request,
-                         const store::Document& document) {
-  const auto& store = service.parts.store;
-  const auto top = document.parent ? store.document(*document.parent) : document;
-  const auto may = [&](const store::Document& each) {
-    return may_read(request.principal.reader, each.readers);
-  };
-  if (top && may(*top) && std::ranges::all_of(store.children(top->id), may)) return;
-  throw HttpError({.status = 403,
-                   .message = "the original also holds documents that this key may not read",
-                   .code = "not_all_readable"});
-}
-
 // GET /v1/files/{id}/content: the bytes as uploaded, for downloading only.  `doc-17` names the
 // original of a document that was not uploaded here.
 Response content(const Request& request, Service& service) {
@@ -97,7 +80,7 @@ Response content(const Request& request, Service& service) {
   std::string name, sha256;
   if (id.starts_with("doc-")) {
     const auto document = find_document(service, request, id);
-    need_whole_original(service, request, document);
+    need_all_of(service, request, document);  // its bytes tell of all that is in it
     name = clean_file_name(document.key);
     sha256 = document.sha256;
   } else {
@@ -118,13 +101,18 @@ Response content(const Request& request, Service& service) {
 Response remove(const Request& request, Service& service) {
   auto& store = service.parts.store;
   const auto file = find_file(service, request, request.arguments[0]);
-  Json receipts = Json::array();
+  std::vector<store::Document> documents;
   for (const auto& collection : store.collections()) {
-    for (const auto& document : all_documents(store, request, collection.id)) {
+    for (auto& document : all_documents(store, request, collection.id)) {
       if (document.file != file.id || document.parent) continue;
-      if (const auto receipt = store.delete_document(document.id)) {
-        receipts.push_back(to_json(finish_deletion(service.parts, *receipt)));
-      }
+      need_all_of(service, request, document);  // before anything is deleted
+      documents.push_back(std::move(document));
+    }
+  }
+  Json receipts = Json::array();
+  for (const auto& document : documents) {
+    if (const auto receipt = store.delete_document(document.id)) {
+      receipts.push_back(to_json(finish_deletion(service.parts, *receipt)));
     }
   }
   store.delete_file(file.id);

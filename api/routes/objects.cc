@@ -90,13 +90,10 @@ void count_again(const store::Store& store, const Request& request, store::Colle
   }
 }
 
-std::optional<store::Collection> as_seen(const Service& service,
-                                         const Request& request,
-                                         store::Collection collection) {
+std::optional<store::Collection> as_seen(const Request& request, store::Collection collection) {
   const auto name = seen_name(request.principal, collection.name);
   if (!name) return {};
   collection.name = *name;
-  if (!request.principal.reader.reads_all) count_again(service.parts.store, request, collection);
   return collection;
 }
 
@@ -140,7 +137,7 @@ store::Collection find_collection(const Service& service,
                                   std::string_view id) {
   const auto number = parse_id("vs_", id);
   auto found = number ? service.parts.store.collection(*number) : std::nullopt;
-  if (found) found = as_seen(service, request, *std::move(found));
+  if (found) found = as_seen(request, *std::move(found));
   if (!found) not_found("vector store \"" + std::string(id) + "\"", "vector_store_id");
   return *found;
 }
@@ -149,7 +146,7 @@ store::Collection find_collection_named(const Service& service,
                                         const Request& request,
                                         const std::string& name) {
   auto found = service.parts.store.collection(stored_name(request, name));
-  if (found) found = as_seen(service, request, *std::move(found));
+  if (found) found = as_seen(request, *std::move(found));
   if (!found) not_found("collection \"" + name + "\"", "collection");
   return *found;
 }
@@ -157,7 +154,7 @@ store::Collection find_collection_named(const Service& service,
 std::vector<store::Collection> visible_collections(const Service& service, const Request& request) {
   std::vector<store::Collection> visible;
   for (auto& collection : service.parts.store.collections()) {
-    if (auto seen = as_seen(service, request, std::move(collection))) {
+    if (auto seen = as_seen(request, std::move(collection))) {
       visible.push_back(*std::move(seen));
     }
   }
@@ -215,6 +212,22 @@ store::Document find_member(const Service& service,
   not_found("file \"" + std::string(id) + "\" in " + make_id("vs_", collection.id), "file_id");
 }
 
+void need_all_of(const Service& service, const Request& request, const store::Document& document) {
+  const auto& store = service.parts.store;
+  const auto may = [&](const store::Document& each) {
+    return may_read(request.principal.reader, each.readers);
+  };
+  const store::DocumentId top = document.parent.value_or(document.id);
+  const auto versions = store.versions(top);
+  const bool may_all = std::ranges::all_of(versions, [&](const store::Document& version) {
+    return may(version) && std::ranges::all_of(store.children(version.id), may);
+  });
+  if (may_all) return;
+  throw HttpError({.status = 403,
+                   .message = "it also holds documents that this API key may not read",
+                   .code = "not_all_readable"});
+}
+
 void need_operator(const Request& request) {
   if (request.principal.is_operator()) return;
   throw HttpError({.status = 403,
@@ -270,6 +283,11 @@ Json to_json(const store::Collection& collection) {
           {"x_tokens", collection.n_tokens},
           {"x_characters", collection.n_chars},
           {"x_chunks", collection.n_chunks}};
+}
+
+Json collection_json(const Service& service, const Request& request, store::Collection collection) {
+  if (!request.principal.reader.reads_all) count_again(service.parts.store, request, collection);
+  return to_json(collection);
 }
 
 Json to_json(const store::Job& job) {

@@ -40,6 +40,9 @@ store::Document find_member(const Service& service,
 bool is_name_allowed(const Principal& principal, const std::string& name);
 // As the store has it.
 std::string stored_name(const Request& request, const std::string& name);
+// Throws HttpError 403 unless the principal may read the file that the document is, or is part of,
+// wholly: every version, and every document in it.
+void need_all_of(const Service& service, const Request& request, const store::Document& document);
 // Throws HttpError 403 unless it is the operator's.
 void need_operator(const Request& request);
 
@@ -53,6 +56,8 @@ std::string file_id_of(const store::Document& document);
 
 Json to_json(const store::File& file);
 Json to_json(const store::Collection& collection);
+// With counts of what the principal may read: walks the documents if that is not all.
+Json collection_json(const Service& service, const Request& request, store::Collection collection);
 Json to_json(const store::Job& job);
 Json to_json(const store::DeletionReceipt& receipt);
 // A vector_store.file: what became of a file in a collection.

@@ -60,12 +60,7 @@ store::Document attach(Service& service,
                        const std::optional<std::vector<std::string>>& readers) {
   auto& store = service.parts.store;
   const auto before = store.find_document(collection.id, file.name);
-  if (before && !may_read(request.principal.reader, before->readers)) {
-    throw HttpError({.status = 409,
-                     .message = "\"" + file.name + "\" is a name that this key cannot use here",
-                     .code = "name_taken",
-                     .param = "file_id"});
-  }
+  if (before) need_all_of(service, request, *before);
   const auto job = store.create_job({.kind = "ingest", .collection = collection.id, .total = 1});
   const auto added = store.add_document({.collection = collection.id,
                                          .key = file.name,
@@ -90,9 +85,9 @@ std::optional<std::vector<std::string>> readers_of(const JsonBody& body) {
   if (body.find("x_readers") == nullptr) return {};
   auto readers = body.texts("x_readers", 100);
   for (const std::string& name : readers) {
-    const bool is_name = !name.empty() && name.size() <= 200 &&
-                         std::ranges::none_of(name, [](unsigned char c) { return c < 0x20; });
-    if (!is_name) bad_field("x_readers", "must be names of 1 to 200 characters");
+    if (!store::is_reader_name(name)) {
+      bad_field("x_readers", "must be names of 1 to 200 characters on one line");
+    }
   }
   return readers;
 }
@@ -126,7 +121,8 @@ Response create(const Request& request, Service& service) {
   if (metadata) store.set_collection_metadata(id, *metadata);
   const auto collection = store.collection(id);
   for (const auto& file : files) attach(service, request, *collection, file, readers);
-  return json_response(to_json(find_collection(service, request, make_id("vs_", id))));
+  return json_response(
+      collection_json(service, request, find_collection(service, request, make_id("vs_", id))));
 }
 
 // POST /v1/vector_stores/{id}   {"name", "metadata"}
@@ -144,7 +140,8 @@ Response update(const Request& request, Service& service) {
     }
   }
   if (metadata) store.set_collection_metadata(collection.id, *metadata);
-  return json_response(to_json(find_collection(service, request, request.arguments[0])));
+  return json_response(
+      collection_json(service, request, find_collection(service, request, request.arguments[0])));
 }
 
 Response list(const Request& request, Service& service) {
@@ -152,7 +149,9 @@ Response list(const Request& request, Service& service) {
   std::sort(collections.begin(), collections.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
   std::vector<Json> objects;
-  for (const auto& collection : collections) objects.push_back(to_json(collection));
+  for (const auto& collection : collections) {
+    objects.push_back(collection_json(service, request, collection));
+  }
   return json_response(list_page(request, std::move(objects)));
 }
 
@@ -212,6 +211,7 @@ Response get_member(const Request& request, Service& service) {
 Response remove_member(const Request& request, Service& service) {
   const auto collection = find_collection(service, request, request.arguments[0]);
   const auto document = find_member(service, request, collection, request.arguments[1]);
+  need_all_of(service, request, document);
   const auto receipt = service.parts.store.delete_document(document.id);
   if (!receipt) not_found("file \"" + request.arguments[1] + "\"");
   return json_response({{"id", request.arguments[1]},
@@ -234,7 +234,8 @@ void add_vector_store_routes(Router& router, Service& service) {
                 }});
   };
   const Function get = [](const Request& request, Service& from) {
-    return json_response(to_json(find_collection(from, request, request.arguments[0])));
+    return json_response(
+        collection_json(from, request, find_collection(from, request, request.arguments[0])));
   };
   add("GET", "/v1/vector_stores", BodyKind::none, list);
   add("POST", "/v1/vector_stores", BodyKind::json, create);

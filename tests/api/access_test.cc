@@ -174,8 +174,44 @@ TEST_F(AccessRouteTest, AnAccessListHoldsOnEveryRoute) {
   principal_ = sales_;
   const std::string file = upload_id("closed.txt", "Forged.");
   principal_ = {};
-  EXPECT_EQ(status_for(sales_, "POST", in_store + "/files", {{"file_id", file}}), 409);
+  EXPECT_EQ(status_for(sales_, "POST", in_store + "/files", {{"file_id", file}}), 403);
   EXPECT_EQ(status_for(board_, "GET", "/v1/files/" + file), 404);
+}
+
+// Who may read some of what is in a file neither gets its bytes, of whichever version, nor removes
+// or replaces it.
+TEST_F(AccessRouteTest, AFileIsWholeOrNot) {
+  const std::string id = make_store("crm", {});
+  const auto collection = store_->collection("crm")->id;
+  const auto import = [&](const std::string& bytes) {
+    const auto added = store_->add_document(
+        {.collection = collection, .key = "crm.zip", .sha256 = store_->put_original(bytes)});
+    EXPECT_TRUE(store_->begin_processing(added.id));
+    store::ProcessedDocument open, closed;
+    open.member = "1";
+    open.text = "Open words.";
+    closed.member = "2";
+    closed.text = "A canary named Zebulon.";
+    closed.readers = {"board"};
+    if (const auto before = store_->find_document(collection, "crm.zip/2")) {
+      closed.same_as = before->id;
+    }
+    store_->complete_document(added.id, {{open, closed}});
+    return std::to_string(added.id);
+  };
+  const std::string first = import("Zebulon, in a ZIP"), second = import("Zebulon, again");
+  for (const std::string& document : {first, second}) {  // the closed record moved to the second
+    EXPECT_EQ(status_for(sales_, "GET", "/v1/files/doc-" + document + "/content"), 403);
+    EXPECT_EQ(status_for(board_, "GET", "/v1/files/doc-" + document + "/content"), 200);
+  }
+  const std::string member = "/v1/vector_stores/" + id + "/files/doc-" + second;
+  EXPECT_EQ(status_for(sales_, "DELETE", member), 403);
+  principal_ = sales_;
+  const std::string file = upload_id("crm.zip", "Forged.");
+  principal_ = {};
+  EXPECT_EQ(status_for(sales_, "POST", "/v1/vector_stores/" + id + "/files", {{"file_id", file}}),
+            403);
+  EXPECT_EQ(status_for(board_, "DELETE", member), 200);
 }
 
 TEST_F(AccessRouteTest, SumsAreOfRowsThatTheReaderMayRead) {
@@ -214,7 +250,7 @@ TEST_F(AccessRouteTest, ADocumentClosedMeanwhileLeavesItsConversations) {
                 {"mode", "long"}};
   const Json first = Json::parse(reply_to(sales_, "POST", "/v1/ask", asked).substr(4));
   EXPECT_EQ(first.at("coverage").at("documents_read"), 2);
-  store_->set_readers(std::stoll(other), {"board"});
+  EXPECT_EQ(add_for(id, "other.txt", "Words about a merger.", {"board"}), other);  // same bytes
   asked["conversation"] = first.at("conversation");
   const Json second = Json::parse(reply_to(sales_, "POST", "/v1/ask", asked).substr(4));
   EXPECT_EQ(second.at("coverage").at("documents_read"), 1);

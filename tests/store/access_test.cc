@@ -16,7 +16,7 @@ class AccessTest : public StoreFixture {
  protected:
   DocumentId ingest_for(const Texts& readers, const std::string& key, const Texts& sentences) {
     const DocumentId id = ingest(collection_, key, sentences);
-    store_->set_readers(id, readers);
+    set_readers(id, readers);
     return id;
   }
 
@@ -103,15 +103,15 @@ TEST_F(AccessTest, AListHoldsForAllVersionsUntilItIsChanged) {
   EXPECT_EQ(store_->document(third)->readers, Texts{"board"});
   EXPECT_EQ(add_version("Newest price.", Texts{"sales", "board", "sales"}), third);  // same bytes
   EXPECT_EQ(store_->document(third)->readers, (Texts{"board", "sales"}));
-  store_->set_readers(third, {});
+  set_readers(third, {});
   EXPECT_EQ(search_as(reader({}), "price").size(), 1U);
-  EXPECT_THROW(store_->set_readers(third, {"two\nlines"}), StoreError);
-  EXPECT_THROW(store_->set_readers(third, {""}), StoreError);
+  EXPECT_THROW(set_readers(third, {"two\nlines"}), StoreError);
+  EXPECT_THROW(set_readers(third, {""}), StoreError);
 }
 
 TEST_F(AccessTest, ChildrenNameWhomTheirParentNamesOrTheirOwn) {
   const Added added = add(collection_, "mail.zip", "bytes");
-  store_->set_readers(added.id, {"sales"});
+  set_readers(added.id, {"sales"});
   ASSERT_TRUE(store_->begin_processing(added.id));
   std::vector<ProcessedDocument> parts = {make_processed({"Price one."}),
                                           make_processed({"Price two."})};
@@ -121,7 +121,7 @@ TEST_F(AccessTest, ChildrenNameWhomTheirParentNamesOrTheirOwn) {
   store_->complete_document(added.id, parts);
   EXPECT_EQ(search_as(reader({"sales"}), "price"), Texts{"Price one."});
   EXPECT_EQ(search_as(reader({"board"}), "price"), Texts{"Price two."});
-  store_->set_readers(added.id, {"everyone"});
+  set_readers(added.id, {"everyone"});
   EXPECT_EQ(search_as(reader({"everyone"}), "price"), Texts{"Price one."});
   EXPECT_EQ(search_as(reader({"board"}), "price"), Texts{"Price two."});
 }

@@ -41,7 +41,7 @@ class BackupTest : public StoreFixture {
 TEST_F(BackupTest, WhatIsRestoredIsFoundAndReadAsBefore) {
   const DocumentId id = ingest(collection_, "a.txt", {"The harbour rent. ", "Repairs are shared."});
   const DocumentId gone = ingest(collection_, "b.txt", {"A canary named Zebulon."});
-  store_->set_readers(id, {"board"});
+  set_readers(id, {"board"});
   store_->delete_document(gone);
   const auto saved = back_up(directory_.path(), backup_);
   EXPECT_EQ(saved.n_documents, 1);

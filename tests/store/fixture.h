@@ -70,6 +70,15 @@ class StoreFixture : public ::testing::Test {
                                  .job = {}});
   }
 
+  // The same bytes again, for others.
+  void set_readers(DocumentId id, const std::vector<std::string>& readers) {
+    const auto document = *store_->document(id);
+    store_->add_document({.collection = document.collection,
+                          .key = document.key,
+                          .sha256 = document.sha256,
+                          .readers = readers});
+  }
+
   // Added and processed: one chunk for each sentence.
   DocumentId ingest(CollectionId collection,
                     const std::string& key,

@@ -196,6 +196,27 @@ TEST_F(RecordsTest, AChildThatSaysTheSameStaysAndTheRestIsReplaced) {
   EXPECT_EQ(ask("SELECT count(DISTINCT _document), count(*) FROM city"), "2 3 \n");
 }
 
+TEST_F(RecordsTest, ChildrenKeptFromAVersionBeforeGoWithTheOneAfter) {
+  for (const bool is_whole_collection : {false, true}) {
+    collection_ = store_->find_or_create_collection("again");
+    ProcessedFile file{.tables = {cities()}};
+    file.tables[0].parts = {0, 1, 1};
+    const auto first =
+        complete("1", {part("City/Bern", "Bern."), part("City/Ghent", "Ghent.")}, file);
+    ProcessedDocument same = part("City/Bern", "");
+    same.same_as = first[0];
+    complete("2", {same, part("City/Ghent", "Ghent grew.")}, file);
+    const auto set = *store_->document(first[0])->parent;
+    const auto receipt =
+        is_whole_collection ? store_->delete_collection(collection_) : store_->delete_document(set);
+    ASSERT_TRUE(receipt);
+    EXPECT_GT(receipt->finished_ms, 0);
+    EXPECT_EQ(receipt->documents, 5);  // two versions, three children
+    EXPECT_TRUE(store_->record_tables({collection_}).empty());
+    reopen();
+  }
+}
+
 TEST_F(RecordsTest, ADeletedChildTakesItsRowsAndDoesNotComeBackByItself) {
   ProcessedFile file{.tables = {cities()}};
   file.tables[0].parts = {0, 1, 1};
